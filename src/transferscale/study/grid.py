@@ -1,0 +1,330 @@
+"""The runs that a study spells out: which checkpoints, which readers, which predictions, where they lie, and the
+spec that is the identity of each (docs/design.md, rule 3).
+
+A spec holds plain JSON values, everything the run depends on and nothing else; Snakemake compares it with the one of
+the last run. Paths are relative to the study's results folder.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from transferscale.errors import UserError, nearest
+from transferscale.study.study import Study
+from transferscale.versions import STAGE_VERSION
+
+READER = re.compile(
+    r"(?P<arm>video|random|scratch)"
+    r"(\.(?P<corpus>[A-Za-z0-9_-]+)\.(?P<objective>[a-z]+))?"
+    r"\.(?P<family>[a-z]+)-d(?P<depth>\d+)\.s(?P<seed>\d+)(\.r(?P<rung>\d+))?"
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What a read-out starts from: a checkpoint, random weights, or a baseline."""
+
+    arm: str
+    corpus: str = ""
+    objective: str = ""
+    family: str = ""
+    depth: int = 0
+    seed: int = -1
+    rung: int = 0
+
+    @property
+    def reader_id(self) -> str:
+        """Name of the reader in paths and tables."""
+        if not self.family:
+            return self.arm.replace(":", "-")
+        origin = f".{self.corpus}.{self.objective}" if self.corpus else ""
+        rung = f".r{self.rung}" if self.rung else ""
+        return f"{self.arm}{origin}.{self.family}-d{self.depth}.s{self.seed}{rung}"
+
+    @property
+    def group(self) -> str:
+        """Reader without its seed: what is averaged over seeds."""
+        return re.sub(r"\.s\d+", "", self.reader_id)
+
+    @property
+    def folder(self) -> str:
+        """Folder of the checkpoint."""
+        return f"pretrain/{self.corpus}/{self.objective}/{self.family}-d{self.depth}/seed{self.seed}/rung{self.rung}"
+
+    @classmethod
+    def parse(cls, reader_id: str) -> "Reader":
+        """The reader of that name."""
+        match = READER.fullmatch(reader_id)
+        if match is None:
+            return cls(arm=reader_id.replace("raw-", "raw:"))
+        part = match.groupdict(default="")
+        return cls(
+            arm=part["arm"],
+            corpus=part["corpus"],
+            objective=part["objective"],
+            family=part["family"],
+            depth=int(part["depth"]),
+            seed=int(part["seed"]),
+            rung=int(part["rung"] or 0),
+        )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One prediction table: a reader, a read-out and a label count on a dataset."""
+
+    dataset: str
+    view: str
+    read_out: str
+    reader: Reader
+    n_labels: str
+
+    @property
+    def path(self) -> str:
+        """Path of the predictions."""
+        return f"transfer/{self.dataset}/{self.view}/{self.read_out}/{self.reader.reader_id}/n{self.n_labels}/predictions.parquet"
+
+
+class Grid:
+    """Every run of a study."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+
+    # -- checkpoints ---------------------------------------------------------------------------------------------
+    def trunks(self) -> Iterator[tuple[str, int, int]]:
+        """(family, depth, seed) of every trunk."""
+        ladder = self.study.pretrain.vit
+        for depth in ladder.depths:
+            for seed in range(ladder.seeds.at(depth)):
+                yield "vit", depth, seed
+
+    def checkpoints(self) -> list[Reader]:
+        """Every checkpoint, rungs of a trunk together."""
+        rungs = range(1, self.study.pretrain.budgets.rungs + 1)
+        return [self.checkpoint(f, d, s, r) for f, d, s in self.trunks() for r in rungs]
+
+    def checkpoint(self, family: str, depth: int, seed: int, rung: int) -> Reader:
+        """One checkpoint."""
+        return Reader("video", self.study.corpus.name, self.study.pretrain.objective, family, depth, seed, rung)
+
+    # -- readers and predictions -----------------------------------------------------------------------------------
+    def frozen(self) -> list[Reader]:
+        """Readers whose features are read out frozen: checkpoints, random weights, baselines."""
+        random = [Reader("random", family=f, depth=d, seed=s) for f, d, s in self.trunks()]
+        return [*self.checkpoints(), *random, *(Reader(arm) for arm in self.study.transfer.baselines)]
+
+    def trained(self) -> list[Reader]:
+        """Readers that are fine-tuned in full."""
+        full = self.study.transfer.read_outs.full
+        if full is None:
+            return []
+        readers = []
+        for family, depth, seed in self.trunks():
+            if depth in full.depths:
+                readers += [self.checkpoint(family, depth, seed, self.study.rung(r)) for r in full.rungs]
+                readers.append(Reader("scratch", family=family, depth=depth, seed=seed))
+        return readers
+
+    def cells(self) -> list[Cell]:
+        """Every prediction table of the study."""
+        transfer, cells = self.study.transfer, []
+        for dataset in self.study.datasets:
+            cells += [
+                Cell(dataset.dataset, dataset.view, "ridge", reader, str(n))
+                for reader in self.frozen()
+                for n in transfer.labels
+            ]
+            if transfer.read_outs.full and self.full_tasks(dataset.dataset):
+                cells += [
+                    Cell(dataset.dataset, dataset.view, "full", reader, str(n))
+                    for reader in self.trained()
+                    for n in transfer.read_outs.full.labels
+                ]
+        return cells
+
+    def full_tasks(self, dataset: str) -> list[str]:
+        """Tasks of a dataset that are fine-tuned in full."""
+        full = self.study.transfer.read_outs.full
+        tasks = list(self.study.dataset(dataset).tasks)
+        if full is None:
+            return []
+        return tasks if full.tasks is None else [t for t in tasks if f"{dataset}/{t}" in full.tasks]
+
+    def left_out(self) -> list[str]:
+        """Sentences that say which part of the full cross of arms, scales and label counts is not run."""
+        study, full = self.study, self.study.transfer.read_outs.full
+        sentences = []
+        if full is None:
+            return ["full fine-tuning (no transfer.read_outs.full)"]
+        depths = [d for d in study.pretrain.vit.depths if d not in full.depths]
+        if depths:
+            sentences.append(f"full fine-tuning at depths {', '.join(map(str, depths))}")
+        rungs = set(range(1, study.pretrain.budgets.rungs + 1)) - {study.rung(r) for r in full.rungs}
+        if rungs:
+            sentences.append(f"full fine-tuning from rungs {', '.join(map(str, sorted(rungs)))}")
+        labels = [n for n in study.transfer.labels if n not in full.labels]
+        if labels:
+            sentences.append(f"full fine-tuning at {', '.join(map(str, labels))} labelled subjects")
+        for dataset in study.datasets:
+            tasks = [t for t in dataset.tasks if t not in self.full_tasks(dataset.dataset)]
+            if tasks:
+                sentences.append(f"full fine-tuning on {dataset.dataset}: {', '.join(tasks)}")
+        return sentences
+
+    # -- specs -------------------------------------------------------------------------------------------------------
+    def study_spec(self) -> dict[str, Any]:
+        """The whole study: what the resolved study file holds."""
+        return self.study.spec()
+
+    def synth_spec(self) -> dict[str, Any]:
+        """Synthetic corpus."""
+        source = self.study.corpus.synthetic
+        if source is None:
+            raise UserError(f"study '{self.study.study}': corpus.sources has no synthetic source")
+        return {"verb": _version("corpus synth"), "seed": self.study.corpus.seed, **source.spec()}
+
+    def index_spec(self) -> dict[str, Any]:
+        """Manifest of the corpus."""
+        corpus = self.study.corpus
+        return {
+            "verb": _version("corpus index"),
+            "sources": [s.spec() for s in corpus.sources],
+            "max_quarantined": corpus.max_quarantined,
+        }
+
+    def clips_spec(self) -> dict[str, Any]:
+        """Clips of the corpus."""
+        corpus = self.study.corpus.spec()
+        keys = ("clip", "clips_per_video", "heldout", "min_motion", "seed")
+        return {"verb": _version("corpus clips"), **{key: corpus[key] for key in keys}}
+
+    def card_spec(self) -> dict[str, Any]:
+        """Card of the corpus."""
+        return {"verb": _version("corpus card"), "name": self.study.corpus.name, "clip": self.study.corpus.clip.spec()}
+
+    def model_spec(self, family: str, depth: int) -> dict[str, Any]:
+        """The network alone: what its random initialisation depends on, besides the seed."""
+        pretrain = self.study.pretrain
+        return {
+            "version": _version("models"),
+            "family": family,
+            "depth": depth,
+            "frames": self.study.corpus.clip.frames,
+            "size": self.study.corpus.clip.size,
+            "tubelet": pretrain.tubelet.spec(),
+        }
+
+    def rung_spec(self, family: str, depth: int, seed: int, rung: int) -> dict[str, Any]:
+        """One rung: its own start and end in clips seen, and nothing of the other rungs but the warm-up."""
+        pretrain, budgets = self.study.pretrain, self.study.pretrain.budgets
+        keys = ("objective", "batch", "learning_rate", "weight_decay", "mask_ratio", "heldout_clips", "threads")
+        values = pretrain.spec()
+        return {
+            "verb": _version("pretrain rung"),
+            "corpus": self.study.corpus.name,
+            "model": self.model_spec(family, depth),
+            "seed": seed,
+            "rung": rung,
+            "warmup_clips": round(pretrain.warmup * budgets.first),
+            "trunk_start": round(0.8 * budgets.at(rung - 1)) if rung > 1 else 0,
+            "trunk_end": round(0.8 * budgets.at(rung)),
+            "budget": budgets.at(rung),
+            **{key: values[key] for key in keys},
+        }
+
+    def simulate_spec(self, dataset: str) -> dict[str, Any]:
+        """Simulated dataset."""
+        found = self.study.dataset(dataset)
+        if found.simulate is None:
+            raise UserError(f"dataset '{dataset}' has no simulate section")
+        return {"verb": _version("medical simulate"), **found.simulate.spec()}
+
+    def recordings_spec(self, dataset: str) -> dict[str, Any]:
+        """Index of a dataset's recordings; tasks are in it because their target columns are checked here."""
+        values = self.study.dataset(dataset).spec()
+        keys = ("dataset", "root", "participants", "subject_column", "site_column", "family_column", "recordings", "tasks", "max_quarantined", "windows")
+        return {"verb": _version("medical index"), **{key: values[key] for key in keys}}
+
+    def view_spec(self, dataset: str) -> dict[str, Any]:
+        """A dataset laid out as clips."""
+        values = self.study.dataset(dataset).spec()
+        keys = ("dataset", "root", "recordings", "clean", "view", "windows")
+        return {
+            "verb": _version("medical view"),
+            "size": self.study.corpus.clip.size,
+            **{key: values[key] for key in keys},
+        }
+
+    def split_spec(self, dataset: str) -> dict[str, Any]:
+        """Outer folds and nested label orders; label counts and numbers of draws are not in it."""
+        transfer, found = self.study.transfer, self.study.dataset(dataset).spec()
+        return {
+            "verb": _version("medical split"),
+            "dataset": dataset,
+            "tasks": found["tasks"],
+            "folds": transfer.folds,
+            "repeats": transfer.repeats,
+            "seed": transfer.seed,
+        }
+
+    def features_spec(self, dataset: str, reader: Reader) -> dict[str, Any]:
+        """Frozen features of one reader on one dataset."""
+        base = {"dataset": dataset, "view": self.study.dataset(dataset).view, "reader": reader.reader_id}
+        if not reader.family:
+            return {"verb": _version("transfer baseline"), **base}
+        return {
+            "verb": _version("transfer features"),
+            "model": self.model_spec(reader.family, reader.depth),
+            "seed": reader.seed,
+            **base,
+        }
+
+    def fit_spec(self, cell: Cell) -> dict[str, Any]:
+        """One prediction table."""
+        transfer = self.study.transfer
+        dataset = self.study.dataset(cell.dataset)
+        spec: dict[str, Any] = {
+            "verb": _version("transfer fit"),
+            "dataset": cell.dataset,
+            "view": cell.view,
+            "read_out": cell.read_out,
+            "reader": cell.reader.reader_id,
+            "n_labels": cell.n_labels,
+        }
+        if cell.read_out == "ridge":
+            tasks, options = list(dataset.tasks), transfer.read_outs.ridge.spec()
+            spec["draws"] = transfer.draws
+        else:
+            full = transfer.read_outs.full
+            if full is None:
+                raise UserError("the study has no transfer.read_outs.full")
+            tasks, options = self.full_tasks(cell.dataset), full.spec()
+            for key in ("depths", "rungs", "labels", "tasks"):
+                options.pop(key)
+            spec["draws"] = options.pop("draws")
+            spec["first_draw"] = cell.reader.seed * spec["draws"]
+            spec["model"] = self.model_spec(cell.reader.family, cell.reader.depth)
+        spec["options"] = options
+        spec["tasks"] = {name: dataset.tasks[name].spec() for name in tasks}
+        return spec
+
+    # -- lookup ------------------------------------------------------------------------------------------------------
+    def cell(self, dataset: str, read_out: str, reader_id: str, n_labels: str) -> Cell:
+        """The cell of those names (Snakemake's wildcards)."""
+        return Cell(dataset, self.study.dataset(dataset).view, read_out, Reader.parse(reader_id), n_labels)
+
+    def claim_cells(self) -> list[str]:
+        """Sentences that spell out the primary claims."""
+        return [
+            f"{self.study.claim_dataset(c)}/{c.task}: {c.arm} against {c.reference}, {c.read_out}, depth {c.depth}, "
+            f"rung {self.study.rung(c.rung)}, n = {c.n_labels}, {c.metric}, smallest effect of interest {c.sesoi}"
+            for c in self.study.verdict
+        ]
+
+
+def _version(verb: str) -> int:
+    if verb not in STAGE_VERSION:
+        raise KeyError(f"no STAGE_VERSION for '{verb}'; {nearest(verb, STAGE_VERSION)}")
+    return STAGE_VERSION[verb]

@@ -1,0 +1,144 @@
+"""From a YAML file to a :class:`Study`: loaded, completed, checked; every complaint names the file and the key."""
+
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from transferscale.errors import UserError, nearest
+from transferscale.study.dataset import Dataset
+from transferscale.study.study import Study
+
+
+def load_study(source: Path | str | dict[str, Any], named: str = "") -> Study:
+    """Load a study from its YAML file (or its content), with its datasets' files read and paths filled in.
+
+    Parameters
+    ----------
+    source
+        A YAML or JSON file, or the mapping itself (what Snakemake hands over as ``config``).
+    named
+        How errors call the mapping; the file's name by default.
+
+    Raises
+    ------
+    UserError
+        One sentence that names the file, the key and, for an unknown name, the nearest valid one.
+    """
+    if isinstance(source, dict):
+        content, name = dict(source), named or "study"
+    else:
+        content, name = read_yaml(source), str(source)
+    files: dict[int, str] = {}
+    datasets = content.get("datasets")
+    if isinstance(datasets, list):
+        content["datasets"] = [_dataset(item, files, i) for i, item in enumerate(datasets)]
+    return _fill(_validate(Study, content, name, files), name)
+
+
+def load_dataset(path: Path | str) -> Dataset:
+    """Load one dataset's YAML file."""
+    return _validate(Dataset, read_yaml(path), str(path), {})
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """Read a YAML mapping; anything else is a :class:`UserError`."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder; name the YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" at line {where.line + 1}" if where else ""
+        raise UserError(f"{path}: not valid YAML{line} ({getattr(error, 'problem', None) or error})") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
+    return content
+
+
+def _dataset(item: Any, files: dict[int, str], index: int) -> Any:
+    if isinstance(item, str):
+        files[index] = item
+        return read_yaml(item)
+    return item
+
+
+def _fill(study: Study, name: str) -> Study:
+    """Replace {data_root} and {results} in paths."""
+    places = {"{data_root}": study.data_root, "{results}": study.folder}
+
+    def filled(text: str, key: str) -> str:
+        for token, value in places.items():
+            text = text.replace(token, value)
+        if "{" in text:
+            raise UserError(f"{name}: key '{key}': unknown placeholder in '{text}'; valid are {{data_root}} and {{results}}")
+        return text
+
+    sources = [
+        s.model_copy(update={"path": filled(s.path, f"corpus.sources.{i}.path")}) if s.kind == "folder" else s
+        for i, s in enumerate(study.corpus.sources)
+    ]
+    datasets = [d.model_copy(update={"root": filled(d.root, f"{d.dataset}: root")}) for d in study.datasets]
+    return study.model_copy(
+        update={"corpus": study.corpus.model_copy(update={"sources": sources}), "datasets": datasets}
+    )
+
+
+M = typing.TypeVar("M", bound=BaseModel)
+
+
+def _validate(model: type[M], content: dict[str, Any], name: str, files: dict[int, str]) -> M:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise UserError(_sentence(model, problems[0], name, files) + more) from None
+
+
+def _sentence(model: type[BaseModel], problem: ErrorDetails, name: str, files: dict[int, str]) -> str:
+    loc = problem["loc"]
+    if len(loc) >= 2 and loc[0] == "datasets" and loc[1] in files:
+        name, loc, model = files[int(loc[1])], loc[2:], Dataset
+    # Discriminated unions put the kind into the location; a person knows only the keys of the file.
+    key = ".".join(str(part) for part in loc if part not in ("folder", "synthetic", "series", "nifti"))
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: unknown key '{key}'; {nearest(str(loc[-1]), _keys(model, loc[:-1]))}"
+    if problem["type"] == "missing":
+        return f"{name}: key '{key}' is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    if not loc:
+        return f"{name}: {message}"
+    given = problem.get("input")
+    shown = f", found {given!r}" if isinstance(given, str | int | float | bool | None) else ""
+    return f"{name}: key '{key}': {message[0].lower()}{message[1:]}{shown}"
+
+
+def _keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
+    """Valid keys of the section at ``loc``: walk the annotations, through lists, dicts, unions and defaults."""
+    candidates = [model]
+    for part in loc:
+        following: list[Any] = []
+        for candidate in candidates:
+            fields = candidate.model_fields
+            if part in fields:
+                following += _models(fields[str(part)].annotation)
+            elif "kind" in fields and part in typing.get_args(fields["kind"].annotation):
+                following.append(candidate)
+        # A list index or the key of a mapping stays where it is.
+        candidates = following or candidates
+    return sorted({field for candidate in candidates for field in candidate.model_fields})
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) in (typing.Annotated, list, dict, typing.Union, types.UnionType):
+        return [m for a in typing.get_args(annotation) for m in _models(a)]
+    return []

@@ -1,0 +1,303 @@
+"""Ground floor: the schema of every table, with a sentence for every column.
+
+Code, documentation and tests all read this module. Tables are parquet; :func:`write_table` refuses rows that do not
+fit the schema and writes atomically, :func:`read_table` refuses a file that lacks a column.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transferscale.artefacts import atomic
+from transferscale.errors import UserError, nearest
+
+TEXT, INT, REAL, YES = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+REALS, TEXTS = pa.list_(pa.float64()), pa.list_(pa.string())
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's columns, name -> (type, meaning). ``open`` tables may carry more columns (participants' own)."""
+
+    columns: Mapping[str, tuple[pa.DataType, str]]
+    open: bool = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The arrow schema of the declared columns."""
+        return pa.schema([(name, kind) for name, (kind, _) in self.columns.items()])
+
+
+TABLES: dict[str, Table] = {
+    "manifest": Table(
+        {
+            "video_id": (TEXT, "first 16 hex digits of the content's SHA-256"),
+            "uri": (TEXT, "where the file lies"),
+            "sha256": (TEXT, "SHA-256 of the content"),
+            "bytes": (INT, "size of the file"),
+            "container": (TEXT, "container format as the demuxer names it"),
+            "codec": (TEXT, "video codec"),
+            "duration_s": (REAL, "duration in seconds, from the audited frames"),
+            "fps": (REAL, "mean frames per second"),
+            "variable_fps": (YES, "whether frame intervals differ by more than 1 %"),
+            "frames": (INT, "frames that decoded in the audit"),
+            "width": (INT, "pixels, after rotation"),
+            "height": (INT, "pixels, after rotation"),
+            "rotation": (INT, "display rotation in degrees"),
+            "pixel_format": (TEXT, "pixel format as decoded"),
+            "has_audio": (YES, "whether there is an audio stream"),
+            "licence": (TEXT, "licence as declared by the source"),
+            "source": (TEXT, "index and kind of the study's source, as in '0:folder'"),
+            "phash": (TEXT, "64-bit perceptual hash of the middle frame, hex"),
+            "backend": (TEXT, "reader that decodes it: decord or pyav"),
+            "status": (TEXT, "ok or quarantined"),
+            "reason": (TEXT, "why it was quarantined"),
+        }
+    ),
+    "clips": Table(
+        {
+            "clip_id": (TEXT, "video_id and start frame"),
+            "video_id": (TEXT, "video the clip was cut from"),
+            "shot": (INT, "number of the shot within the video"),
+            "start_s": (REAL, "start within the video, seconds"),
+            "seconds": (REAL, "length, seconds"),
+            "split": (TEXT, "train or heldout, decided by the video, so that no video is on both sides"),
+            "fraction_rank": (REAL, "uniform in [0, 1) by hash: a nested fraction f keeps ranks < f"),
+            "motion": (REAL, "mean absolute frame difference in units of the clip's SD"),
+            "sharpness": (REAL, "variance of the Laplacian of the middle frame"),
+            "shard": (TEXT, "file in the clip store"),
+            "offset": (INT, "row in that file"),
+            "dropped": (YES, "kept out of training"),
+            "reason": (TEXT, "why it was dropped"),
+        }
+    ),
+    "curve": Table(
+        {
+            "step": (INT, "optimiser step, counted over the whole trunk"),
+            "clips_seen": (INT, "clips seen up to and including this step"),
+            "phase": (TEXT, "trunk or decay"),
+            "loss": (REAL, "training loss of the step"),
+            "learning_rate": (REAL, "factor applied to the base learning rate"),
+            "grad_norm": (REAL, "gradient norm before clipping"),
+        }
+    ),
+    "checkpoints": Table(
+        {
+            "reader_id": (TEXT, "name of the checkpoint in every other table"),
+            "corpus": (TEXT, "corpus it was pretrained on"),
+            "control": (TEXT, "control corpus, empty for the corpus itself"),
+            "fraction": (REAL, "nested fraction of the corpus"),
+            "objective": (TEXT, "pretraining objective"),
+            "family": (TEXT, "architecture family"),
+            "depth": (INT, "the dial"),
+            "seed": (INT, "pretraining seed"),
+            "rung": (INT, "rung of the budget ladder, from 1"),
+            "fold": (INT, "outer fold for in-domain pretraining, -1 elsewhere"),
+            "params_total": (INT, "trained parameters, decoder included"),
+            "params_encoder": (INT, "parameters kept for transfer (N)"),
+            "params_nonembedding": (INT, "encoder parameters without tokenizer and positions"),
+            "flops_formula": (REAL, "training FLOPs up to the end of the decay, by formula (C)"),
+            "flops_counted": (REAL, "the same from torch's FlopCounterMode on one step"),
+            "clips_seen": (INT, "clips seen (budget of the rung)"),
+            "clips_unique": (INT, "different clips among them (D)"),
+            "tokens_seen": (INT, "tokens seen by the decoder"),
+            "train_loss": (REAL, "mean training loss over the last tenth of the decay"),
+            "heldout_loss": (REAL, "loss on held-out clips, the same clips and masks for every checkpoint"),
+            "heldout_low": (REAL, "lower end of its 95 % interval over held-out videos"),
+            "heldout_high": (REAL, "upper end of its 95 % interval over held-out videos"),
+            "path": (TEXT, "folder of the checkpoint, relative to the results folder of the study"),
+        }
+    ),
+    "recordings": Table(
+        {
+            "dataset": (TEXT, "name of the dataset"),
+            "subject": (TEXT, "participant_id, with its sub- prefix where it has one"),
+            "session": (TEXT, "BIDS session, empty when there is none"),
+            "run": (TEXT, "BIDS run, empty when there is none"),
+            "site": (TEXT, "site or scanner, empty when unknown"),
+            "family_group": (TEXT, "family, or the subject itself"),
+            "path": (TEXT, "file, relative to the dataset's root"),
+            "n_volumes": (INT, "volumes"),
+            "tr_s": (REAL, "repetition time, seconds"),
+            "space": (TEXT, "template space, or 'parcels'"),
+            "orientation": (TEXT, "axis codes of the image, as in RAS; empty for series"),
+            "mean_fd": (REAL, "mean framewise displacement in mm, null when unknown"),
+            "status": (TEXT, "ok or quarantined"),
+            "reason": (TEXT, "why it was quarantined"),
+        },
+        open=True,
+    ),
+    "windows": Table(
+        {
+            "window_id": (INT, "row of the window in the view's clip store"),
+            "recording": (TEXT, "path of the recording"),
+            "subject": (TEXT, "subject"),
+            "session": (TEXT, "session"),
+            "run": (TEXT, "run"),
+            "site": (TEXT, "site"),
+            "family_group": (TEXT, "family group"),
+            "window": (INT, "number of the window within its recording, from 0"),
+            "start": (INT, "first volume"),
+            "volumes": (INT, "volumes in the window"),
+            "shard": (TEXT, "file in the clip store"),
+            "offset": (INT, "row in that file"),
+        }
+    ),
+    "predictions": Table(
+        {
+            "dataset": (TEXT, "dataset"),
+            "task": (TEXT, "task"),
+            "kind": (TEXT, "classification, regression or state"),
+            "view": (TEXT, "view"),
+            "arm": (TEXT, "arm: what the read-out starts from"),
+            "control": (TEXT, "control corpus, empty otherwise"),
+            "reader_id": (TEXT, "checkpoint or baseline"),
+            "read_out": (TEXT, "read-out"),
+            "n_labels": (TEXT, "labelled subjects: a number, or 'all'"),
+            "n_train": (INT, "labelled subjects really used in this fold"),
+            "draw": (INT, "label draw"),
+            "seed": (INT, "pretraining or initialisation seed, -1 for baselines"),
+            "repeat": (INT, "repeat of the outer K-fold"),
+            "fold": (INT, "outer fold"),
+            "condition": (TEXT, "'clean', or a robustness condition"),
+            "severity": (INT, "severity of the condition, 0 when clean"),
+            "subject": (TEXT, "test subject"),
+            "session": (TEXT, "session, empty for subject-level tasks"),
+            "run": (TEXT, "run, empty for subject-level tasks"),
+            "window": (INT, "window, -1 for subject-level tasks"),
+            "site": (TEXT, "site"),
+            "family_group": (TEXT, "family group"),
+            "y_true": (REAL, "truth: the target, or the index into classes"),
+            "y_pred": (REAL, "prediction: a value, or the index into classes"),
+            "y_score": (REALS, "one decision score a class; empty for regression"),
+            "classes": (TEXTS, "class names in the order of y_score; empty for regression"),
+            "choice": (TEXT, "hyperparameters chosen inside the training subjects, JSON"),
+            "split_hash": (TEXT, "hash of splits.json"),
+        }
+    ),
+    "scores": Table(
+        {
+            "dataset": (TEXT, "dataset"),
+            "task": (TEXT, "task"),
+            "kind": (TEXT, "classification, regression or state"),
+            "view": (TEXT, "view"),
+            "arm": (TEXT, "arm"),
+            "read_out": (TEXT, "read-out"),
+            "reader_group": (TEXT, "reader without its seed, as in video.demo.mae.vit-d2.r3"),
+            "depth": (INT, "depth, 0 for baselines"),
+            "rung": (INT, "rung, 0 where nothing was pretrained"),
+            "n_labels": (TEXT, "labelled subjects: a number, or 'all'"),
+            "n_train": (REAL, "mean number of labelled subjects really used"),
+            "metric": (TEXT, "metric"),
+            "value": (REAL, "mean over repeats, draws and seeds"),
+            "low": (REAL, "lower end of the 95 % interval: new subjects, draws and seeds"),
+            "high": (REAL, "upper end of the 95 % interval"),
+            "n_subjects": (INT, "test subjects"),
+            "n_seeds": (INT, "pretraining or initialisation seeds"),
+            "n_draws": (INT, "label draws"),
+        }
+    ),
+    "gains": Table(
+        {
+            "dataset": (TEXT, "dataset"),
+            "task": (TEXT, "task"),
+            "kind": (TEXT, "classification, regression or state"),
+            "view": (TEXT, "view"),
+            "arm": (TEXT, "arm"),
+            "reference": (TEXT, "arm it is compared with, on the same subjects, folds and draws"),
+            "read_out": (TEXT, "read-out"),
+            "depth": (INT, "depth of the arm"),
+            "rung": (INT, "rung of the arm"),
+            "n_labels": (TEXT, "labelled subjects: a number, or 'all'"),
+            "n_train": (REAL, "mean number of labelled subjects really used"),
+            "metric": (TEXT, "metric"),
+            "n_subjects": (INT, "test subjects"),
+            "arm_value": (REAL, "the arm's score"),
+            "reference_value": (REAL, "the reference's score"),
+            "detectable": (REAL, "smallest gain detectable with 80 % power at two-sided 5 %"),
+            "estimate": (REAL, "gain: arm minus reference"),
+            "low": (REAL, "lower end of the paired 95 % interval"),
+            "high": (REAL, "upper end of the paired 95 % interval"),
+            "low90": (REAL, "lower end of the paired 90 % interval"),
+            "high90": (REAL, "upper end of the paired 90 % interval"),
+            "p_value": (REAL, "two-sided bootstrap p-value"),
+            "p_holm": (REAL, "Holm-adjusted over primary claims; null elsewhere"),
+            "effective_data": (REAL, "effective data transferred D_T, in subjects"),
+            "effective_low": (REAL, "lower end of its 95 % interval"),
+            "effective_high": (REAL, "upper end of its 95 % interval"),
+            "multiplier": (REAL, "data multiplier (D_F + D_T) / D_F"),
+            "bound": (TEXT, "'', '>=' or '<=' where the reference's curve is left"),
+            "sesoi": (REAL, "smallest effect size of interest; null when not declared"),
+            "verdict": (TEXT, "helps, hurts, equivalent or inconclusive"),
+            "primary": (YES, "whether it is the declared primary claim; all else is exploratory"),
+        }
+    ),
+    "laws": Table(
+        {
+            "group": (TEXT, "what was fitted, as in 'heldout_loss ~ params_encoder, rung 3'"),
+            "law": (TEXT, "law"),
+            "x": (TEXT, "column of the scale"),
+            "y": (TEXT, "column of the outcome"),
+            "parameter": (TEXT, "parameter of the law"),
+            "value": (REAL, "estimate"),
+            "low": (REAL, "lower end of the 95 % cluster-bootstrap interval"),
+            "high": (REAL, "upper end of the 95 % cluster-bootstrap interval"),
+            "identified": (YES, "whether the data determine the parameter"),
+            "n": (INT, "points fitted"),
+            "objective": (TEXT, "objective of the fit"),
+            "rmsle_fit": (REAL, "root mean squared log error of the fit"),
+            "rmsle_holdout": (REAL, "the same on the held-out largest scale; null when nothing was held out"),
+            "baseline_rmsle": (REAL, "held-out error of 'no better than the best small model'"),
+            "preregistered": (YES, "whether the prediction was written down before the held-out run"),
+            "warnings": (TEXTS, "what a reader must know"),
+        }
+    ),
+}
+
+
+def write_table(path: Path | str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as parquet under the schema of table ``name``, atomically.
+
+    Missing declared columns become null; an undeclared column is refused unless the table is open.
+
+    Raises
+    ------
+    ValueError
+        If a row has a column that the schema does not know, or a value of another type.
+    """
+    table = TABLES[name]
+    extra: dict[str, None] = {}
+    for row in rows:
+        extra.update(dict.fromkeys(key for key in row if key not in table.columns))
+    if extra and not table.open:
+        raise ValueError(f"table {name} has no columns {sorted(extra)}")
+    data = pa.Table.from_pylist(list(rows), schema=table.schema)
+    for key in extra:
+        data = data.append_column(key, pa.array([row.get(key) for row in rows]))
+    with atomic(path) as temporary:
+        # One writer, fixed options: the same rows give the same bytes.
+        pq.write_table(data, temporary, compression="zstd")
+
+
+def read_table(path: Path | str, name: str) -> pa.Table:
+    """Read a parquet table and check that it has the columns of table ``name``.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is not parquet, or lacks a column.
+    """
+    try:
+        data = pq.read_table(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: not a readable parquet file ({str(error).splitlines()[0]})") from None
+    missing = [column for column in TABLES[name].columns if column not in data.column_names]
+    if missing:
+        raise UserError(f"{path}: column '{missing[0]}' of table {name} is missing; {nearest(missing[0], data.column_names)}")
+    return data
