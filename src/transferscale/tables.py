@@ -126,6 +126,8 @@ TABLES: dict[str, Table] = {
             "space": (TEXT, "template space, or 'parcels'"),
             "orientation": (TEXT, "axis codes of the image, as in RAS; empty for series"),
             "mean_fd": (REAL, "mean framewise displacement in mm, null when unknown"),
+            "bytes": (INT, "size of the file"),
+            "sha256": (TEXT, "SHA-256 of the file where another recording has its size, null elsewhere: no copy of it"),
             "status": (TEXT, "ok or quarantined"),
             "reason": (TEXT, "why it was quarantined"),
         },

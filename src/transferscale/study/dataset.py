@@ -70,7 +70,7 @@ class Task(Part):
 class Simulation(Part):
     """The demo's simulated dataset; every planted effect is stated here and nowhere else."""
 
-    subjects: Annotated[int, Field(ge=40)] = Field(48, description="subjects, half in each class")
+    subjects: Annotated[int, Field(ge=16)] = Field(48, description="subjects, half in each class")
     sites: Positive = Field(2, description="scanners, each with its own offset and noise level")
     volumes: Positive = Field(120, description="volumes a run")
     tr_s: float = Field(2.0, gt=0, description="repetition time, seconds")

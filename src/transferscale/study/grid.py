@@ -310,6 +310,10 @@ class Grid:
         spec["tasks"] = {name: dataset.tasks[name].spec() for name in tasks}
         return spec
 
+    def stage_spec(self, verb: str) -> dict[str, Any]:
+        """A verb that reads the whole study from its file: only its version."""
+        return {"verb": _version(verb)}
+
     # -- lookup ------------------------------------------------------------------------------------------------------
     def cell(self, dataset: str, read_out: str, reader_id: str, n_labels: str) -> Cell:
         """The cell of those names (Snakemake's wildcards)."""

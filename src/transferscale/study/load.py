@@ -97,7 +97,8 @@ def _validate(model: type[M], content: dict[str, Any], name: str, files: dict[in
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = error.errors(include_url=False)
+        # A misspelt key shows up twice, as unknown and as missing; the unknown one says more.
+        problems = sorted(error.errors(include_url=False), key=lambda p: p["type"] != "extra_forbidden")
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(_sentence(model, problems[0], name, files) + more) from None
 

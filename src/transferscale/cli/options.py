@@ -1,0 +1,85 @@
+"""Options that verbs share: the spec, paths, threads, and ``-v``."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+
+from transferscale.artefacts import read_json
+from transferscale.errors import UserError
+
+VERBOSE = {"on": False}
+
+
+def wants_traceback() -> bool:
+    """Whether ``-v`` was given."""
+    return VERBOSE["on"]
+
+
+def _verbose(_context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    VERBOSE["on"] = VERBOSE["on"] or value
+
+
+class Verb(click.Command):
+    """A command that knows ``-v`` and whose help ends with an example."""
+
+    def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
+        epilog = f"\b\nExample:\n  {example}" if example else None
+        super().__init__(*args, epilog=epilog, **kwargs)
+        self.params.append(
+            click.Option(
+                ["-v", "--verbose"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_verbose,
+                help="Show the traceback of an error.",
+            )
+        )
+
+
+class Stage(click.Group):
+    """A group whose commands are :class:`Verb`."""
+
+    command_class = Verb
+
+
+class Spec(click.ParamType):
+    """A spec: JSON text, or a JSON file."""
+
+    name: ClassVar[str] = "JSON"  # type: ignore[misc]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """Parse the text or read the file."""
+        if isinstance(value, dict):
+            return value
+        try:
+            found = json.loads(value) if value.lstrip().startswith("{") else read_json(value)
+        except ValueError as error:
+            raise UserError(f"--spec is not valid JSON ({error})") from None
+        if not isinstance(found, dict):
+            raise UserError("--spec: expected a JSON object")
+        return found
+
+
+class OptionalPath(click.ParamType):
+    """A path, or nothing: the empty text that a rule gives for an input that it does not have."""
+
+    name: ClassVar[str] = "PATH"  # type: ignore[misc]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | None:
+        """Turn the empty text into None."""
+        return Path(value) if value else None
+
+
+def path(name: str, text: str, required: bool = True) -> Callable[[Any], Any]:
+    """An option for a path."""
+    kind: click.ParamType = click.Path(path_type=Path) if required else OptionalPath()
+    return click.option(name, required=required, type=kind, help=text)
+
+
+spec = click.option("--spec", required=True, type=Spec(), help="What the run depends on: JSON text or file.")
+threads = click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
+out = path("--out", "Where the result goes.")

@@ -1,0 +1,1 @@
+"""Videos into clips of one geometry: synthetic motion, manifest, shots, clips, card."""

@@ -1,0 +1,97 @@
+"""Layers that know their role: one place draws the weights of any depth and groups them for the optimiser.
+
+The multipliers are those of :class:`transferscale.ladder.Multipliers` (muP and CompleteP).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from transferscale.ladder import Multipliers
+
+Role = Literal["embedding", "hidden", "output"]
+
+
+class Linear(nn.Linear):
+    """A linear map with a role: ``embedding`` reads pixels, ``hidden`` is inside, ``output`` writes pixels.
+
+    Its weights are undefined until :func:`initialise` draws them: torch's own initialisation would consume
+    the global random state.
+    """
+
+    def __init__(self, inputs: int, outputs: int, role: Role = "hidden", bias: bool = True) -> None:
+        super().__init__(inputs, outputs, bias=bias)
+        self.role = role
+
+    def reset_parameters(self) -> None:
+        """Leave the memory as it is; see the class."""
+
+
+def generator(*identity: int | str) -> torch.Generator:
+    """A random generator of its own for anything with a name, the same in every process."""
+    digest = hashlib.sha256("/".join(map(str, identity)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, source: torch.Generator) -> None:
+    """Draw the weights of every :class:`Linear` in ``model``, in order.
+
+    SD is fan_in^-1/2, which is muP's variance / m_d for hidden matrices; outputs and biases start at zero.
+    """
+    for module in model.modules():
+        if isinstance(module, Linear):
+            if module.role == "output":
+                module.weight.zero_()
+            else:
+                module.weight.normal_(0.0, module.in_features**-0.5, generator=source)
+            if module.bias is not None:
+                module.bias.zero_()
+
+
+def parameter_groups(
+    models: Iterable[nn.Module],
+    multipliers: Multipliers,
+    learning_rate: float,
+    weight_decay: float,
+    epsilon: float = 1e-8,
+) -> list[dict[str, Any]]:
+    """Group parameters for AdamW so that values chosen at depth 1 serve every depth.
+
+    Parameters
+    ----------
+    models
+        Networks whose matrices are all :class:`Linear`; any other parameter (norm, bias, token) is a
+        vector and does not decay.
+    learning_rate, weight_decay, epsilon
+        Values at depth 1.
+
+    Returns
+    -------
+    list of dict
+        Groups with ``params``, ``lr``, ``weight_decay``, ``eps`` and ``name``.
+    """
+    parts: dict[str, list[nn.Parameter]] = {"hidden": [], "embedding": [], "vector": []}
+    for model in models:
+        for module in model.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                matrix = isinstance(module, Linear) and name == "weight"
+                role = "vector" if not matrix else "hidden" if module.role == "hidden" else "embedding"
+                parts[role].append(parameter)
+    values = {
+        "hidden": (
+            learning_rate * multipliers.hidden_rate,
+            weight_decay * multipliers.hidden_decay,
+            epsilon * multipliers.hidden_epsilon,
+        ),
+        "embedding": (learning_rate, weight_decay, epsilon * multipliers.embedding_epsilon),
+        "vector": (learning_rate, 0.0, epsilon * multipliers.hidden_epsilon),
+    }
+    return [
+        {"name": role, "params": parts[role], "lr": rate, "weight_decay": decay, "eps": eps}
+        for role, (rate, decay, eps) in values.items()
+        if parts[role]
+    ]

@@ -1,0 +1,1 @@
+"""Clips into checkpoints: objectives, schedule, Lightning module and data, rungs."""

@@ -1,0 +1,36 @@
+"""What a study would run, as text."""
+
+from collections import Counter
+
+from transferscale.study.grid import Grid
+from transferscale.study.study import Study
+
+
+def summary(study: Study) -> str:
+    """Jobs, checkpoints, read-out fits, primary claims and what is left out."""
+    grid = Grid(study)
+    transfer, ladder, budgets = study.transfer, study.pretrain.vit, study.pretrain.budgets
+    cells = Counter(cell.read_out for cell in grid.cells())
+    features = len(study.datasets) * len(grid.frozen())
+    lines = [
+        f"study {study.study}" + (f": {study.question}" if study.question else ""),
+        f"corpus {study.corpus.name}: " + ", ".join(_source(s) for s in study.corpus.sources),
+        f"pretraining: {len(grid.checkpoints())} checkpoints = {len(list(grid.trunks()))} trunks "
+        f"(depths {_list(ladder.depths)}) x {budgets.rungs} rungs "
+        f"({_list([budgets.at(r) for r in range(1, budgets.rungs + 1)])} clips)",
+        "datasets: " + ", ".join(f"{d.dataset} ({_list(list(d.tasks))})" for d in study.datasets),
+        f"labels: n = {_list(transfer.labels)}; {transfer.draws} draws; {transfer.folds} folds x {transfer.repeats} repeats",
+        f"transfer jobs: {features} features, " + ", ".join(f"{n} {name}" for name, n in sorted(cells.items())),
+        *(f"primary claim: {claim}" for claim in grid.claim_cells()),
+        *(f"left out: {sentence}" for sentence in grid.left_out()),
+    ]
+    return "\n".join(lines)
+
+
+def _source(source: object) -> str:
+    kind = getattr(source, "kind", "")
+    return f"{getattr(source, 'files', '')} synthetic videos" if kind == "synthetic" else f"folder {getattr(source, 'path', '')}"
+
+
+def _list(values: list[object] | list[int] | list[str]) -> str:
+    return ", ".join(map(str, values))

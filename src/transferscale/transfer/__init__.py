@@ -1,0 +1,1 @@
+"""Transfer: checkpoints and classical baselines put to the test on medical recordings."""

@@ -1,0 +1,122 @@
+"""Classical baselines as features files, so that they go through the same read-out as every arm.
+
+- ``raw-linear``: the window's parcel series as it is, volumes for tokens and parcels for channels;
+- ``drift``: the same after each parcel's window is replaced by its mean and linear trend, so that only what is slow is left;
+- ``connectivity``: Fisher-z correlations between parcels, of the window, and of the subject's whole runs (averaged over runs);
+- ``dummy``: no features, which leaves the mean of the training subjects, or equal scores of the classes.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.errors import UserError, nearest
+from transferscale.medical.reading import View
+from transferscale.transfer.aggregate import BLOCKS, membership, subject_blocks
+from transferscale.transfer.grams import Grams, gram, view_hash, write_grams
+
+Array = npt.NDArray[np.float32]
+
+# Correlations are kept this far from +-1, where Fisher's z is infinite.
+LARGEST_CORRELATION = 0.9999
+
+
+def extract(spec: Mapping[str, Any], view: Path, out: Path) -> None:
+    """Write the features file of a baseline.
+
+    Parameters
+    ----------
+    spec
+        ``Grid.features_spec``; its ``reader`` names the baseline.
+    view
+        Folder of the view.
+    out
+        The features file: one layer, 0.
+
+    Raises
+    ------
+    UserError
+        If there is no baseline of that name, or the view is missing or broken.
+    """
+    watch = Stopwatch()
+    reader = str(spec["reader"])
+    if reader not in BASELINES:
+        raise UserError(f"transfer.baselines: no baseline '{reader}'; {nearest(reader, BASELINES)}")
+    data = View(view)
+    features = BASELINES[reader](data)
+    matrices = {f"{name}/0": gram(value) for name, value in features.items()}
+    write_grams(out, Grams(matrices, data.subjects, view_hash(data.windows)))
+    write_provenance(out, watch, reader=reader)
+
+
+def correlations(series: Array) -> Array:
+    """Fisher-z correlations between parcels, strict upper triangle.
+
+    Parameters
+    ----------
+    series
+        (..., volumes, parcels).
+
+    Returns
+    -------
+    Array
+        (..., parcels * (parcels - 1) / 2). A parcel that is constant has correlation 0 with every other.
+    """
+    centred = series - series.mean(axis=-2, keepdims=True)
+    size = np.sqrt((centred**2).sum(axis=-2, keepdims=True))
+    constant = size <= 1e-6 * np.abs(series).max(axis=-2, keepdims=True)
+    unit = np.where(constant, 0, centred / np.where(constant, 1, size))
+    r = np.swapaxes(unit, -1, -2) @ unit
+    rows, columns = np.triu_indices(series.shape[-1], k=1)
+    z: Array = np.arctanh(np.clip(r[..., rows, columns], -LARGEST_CORRELATION, LARGEST_CORRELATION))
+    return z
+
+
+def trend(series: Array) -> Array:
+    """Mean and linear trend of each window and parcel, (windows, volumes, parcels) as the series."""
+    volumes = series.shape[1]
+    slope = np.arange(volumes, dtype=np.float32) - np.float32((volumes - 1) / 2)
+    basis = np.stack([np.full(volumes, volumes**-0.5), slope / max(1e-12, np.sqrt((slope**2).sum()))])
+    projector = (basis.T @ basis).astype(np.float32)
+    fitted: Array = projector @ series
+    return fitted
+
+
+def _series(windows: Array, owner: npt.NDArray[np.int64], subjects: int) -> dict[str, Array]:
+    blocks = subject_blocks(windows, membership(owner, subjects))
+    return {"window": windows} | {f"subject-{name}": value for name, value in zip(BLOCKS, blocks, strict=True)}
+
+
+def _raw_linear(data: View) -> dict[str, Array]:
+    return _series(data.series_windows(), data.window_subject, len(data.subjects))
+
+
+def _drift(data: View) -> dict[str, Array]:
+    return _series(trend(data.series_windows()), data.window_subject, len(data.subjects))
+
+
+def _connectivity(data: View) -> dict[str, Array]:
+    runs: list[list[Array]] = [[] for _ in data.subjects]
+    for subject, series in data.runs():
+        runs[subject].append(correlations(series))
+    subjects = np.stack([np.mean(mine, axis=0) for mine in runs])
+    return {"window": correlations(data.series_windows()), "subject-correlation": subjects}
+
+
+def _dummy(data: View) -> dict[str, Array]:
+    return {
+        "window": np.zeros((len(data.window_subject), 1), dtype=np.float32),
+        "subject-nothing": np.zeros((len(data.subjects), 1), dtype=np.float32),
+    }
+
+
+BASELINES: Mapping[str, Callable[[View], dict[str, Array]]] = {
+    "connectivity": _connectivity,
+    "raw-linear": _raw_linear,
+    "drift": _drift,
+    "dummy": _dummy,
+}

@@ -1,0 +1,139 @@
+"""Frozen features of a checkpoint or of random weights: Gram matrices of the unpooled tokens of every layer."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.errors import UserError
+from transferscale.medical.reading import View
+from transferscale.models.build import build
+from transferscale.models.checkpoint import load_encoder
+from transferscale.models.video_transformer import VideoTransformer
+from transferscale.transfer.aggregate import BLOCKS, membership, subject_blocks, whole_subjects
+from transferscale.transfer.grams import Grams, view_hash, write_grams
+
+Rows = npt.NDArray[np.int64]
+Clips = Callable[[Rows], npt.NDArray[np.float32]]
+
+# Windows a forward pass, about; a batch holds whole subjects.
+BATCH_WINDOWS = 32
+
+# Features kept in memory at once. Beyond it the layers are done in groups, one forward pass over all windows a group.
+MEMORY_BYTES = 2**30
+
+
+def extract(spec: Mapping[str, Any], view: Path, checkpoint: Path | None, out: Path, threads: int) -> None:
+    """Write the features file of one reader on all windows of a view.
+
+    Parameters
+    ----------
+    spec
+        ``Grid.features_spec`` of a reader with a network.
+    view
+        Folder of the view.
+    checkpoint
+        Folder of the finished model; None for random weights, ``build(spec["model"], spec["seed"])``.
+    out
+        The features file (see :mod:`transferscale.transfer.grams`).
+    threads
+        CPU threads; part of the result's last digits.
+
+    Raises
+    ------
+    UserError
+        If the view or the checkpoint is missing or broken, or their geometries differ.
+    """
+    watch = Stopwatch()
+    torch.set_num_threads(threads)
+    data = View(view)
+    model = load(spec, checkpoint)
+    check_geometry(model, data, view)
+    owner = np.asarray(data.window_subject, dtype=np.int64)
+    forward = Stopwatch()
+    matrices = layer_grams(model, data.clips, owner, len(data.subjects))
+    write_grams(out, Grams(matrices, data.subjects, view_hash(data.windows)))
+    write_provenance(
+        out, watch, threads=threads, windows=len(owner), windows_per_s=round(len(owner) / forward.seconds, 1)
+    )
+
+
+def load(spec: Mapping[str, Any], checkpoint: Path | None) -> VideoTransformer:
+    """The encoder of a checkpoint, or random weights of the spec's seed where there is none."""
+    model = build(spec["model"], int(spec["seed"])) if checkpoint is None else load_encoder(checkpoint)
+    return model.eval()
+
+
+def check_geometry(model: VideoTransformer, data: View, view: Path) -> None:
+    """Refuse a view whose clips are not of the network's geometry."""
+    shape = data.clips(np.zeros(1, dtype=np.int64)).shape[1:]
+    wanted = (model.scale.frames, model.scale.size, model.scale.size)
+    if shape != wanted:
+        raise UserError(
+            f"{view}: windows are {shape} but the network takes {wanted}; make windows.volumes and corpus.clip agree"
+        )
+
+
+def layer_grams(
+    model: VideoTransformer, clips: Clips, owner: Rows, subjects: int, memory: int = MEMORY_BYTES
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Gram matrices of every layer, the embedding included, of all windows and subjects.
+
+    Parameters
+    ----------
+    model
+        The network, in evaluation mode.
+    clips
+        Rows -> clips, float32 (rows, time, height, width).
+    owner
+        Index of each window's subject (windows,).
+    subjects
+        Number of subjects.
+    memory
+        Bytes of features kept at once.
+
+    Returns
+    -------
+    dict
+        ``window/<layer>`` (windows, windows) and ``subject-<block>/<layer>`` (subjects, subjects), float32.
+    """
+    width, tokens, layers = model.width, model.tokens, model.scale.depth + 1
+    pairs = width * (width + 1) // 2
+    each = 4 * ((len(owner) + 2 * subjects) * tokens * width + subjects * pairs)
+    together = max(1, memory // each)
+    matrices: dict[str, npt.NDArray[np.float32]] = {}
+    for first in range(0, layers, together):
+        group = range(first, min(first + together, layers))
+        features = {f"window/{layer}": torch.empty(len(owner), tokens * width) for layer in group}
+        for block in BLOCKS:
+            length = pairs if block == "cov" else tokens * width
+            features |= {f"subject-{block}/{layer}": torch.empty(subjects, length) for layer in group}
+        for rows in whole_subjects(owner, BATCH_WINDOWS):
+            people, index = np.unique(owner[rows], return_inverse=True)
+            member = torch.from_numpy(membership(index, len(people)))
+            with torch.inference_mode():
+                outputs = model.layers(torch.from_numpy(clips(rows)))
+                for layer in group:
+                    features[f"window/{layer}"][rows] = outputs[layer].flatten(1)
+                    for block, value in zip(BLOCKS, subject_blocks(outputs[layer], member), strict=True):
+                        features[f"subject-{block}/{layer}"][people] = value
+        for name in list(features):
+            matrices[name] = gram(features.pop(name)).numpy()
+    return matrices
+
+
+def gram(features: Float[Tensor, "rows features"], block: int = 128) -> Float[Tensor, "rows rows"]:
+    """Inner products of rows, shifted by the mean row (in place); the upper triangle is computed and mirrored."""
+    features -= features.mean(0)
+    rows = len(features)
+    product = torch.empty(rows, rows)
+    for i in range(0, rows, block):
+        product[i : i + block, i:] = features[i : i + block] @ features[i:].T
+        product[i:, i : i + block] = product[i : i + block, i:].T
+    return product

@@ -1,0 +1,86 @@
+"""The grid spells out the runs; a spec changes exactly when what the run depends on changes."""
+
+import json
+
+import pytest
+
+from transferscale.study.grid import Grid, Reader
+from transferscale.study.load import load_study
+from transferscale.study.study import Study
+
+
+@pytest.fixture
+def study(root, monkeypatch) -> Study:
+    monkeypatch.chdir(root)
+    return load_study("config/config.yaml")
+
+
+def with_changes(study: Study, section: str, **values: object) -> Grid:
+    spec = study.spec()
+    part = spec
+    for key in section.split("."):
+        part = part[key]
+    part.update(values)
+    return Grid(Study.model_validate(spec))
+
+
+def specs(grid: Grid) -> dict[str, str]:
+    """Path -> spec of every checkpoint, feature file and prediction table."""
+    found = {r.folder: grid.rung_spec(r.family, r.depth, r.seed, r.rung) for r in grid.checkpoints()}
+    for dataset in grid.study.datasets:
+        found |= {f"{dataset.dataset}/{r.reader_id}": grid.features_spec(dataset.dataset, r) for r in grid.frozen()}
+        found[f"{dataset.dataset}/splits"] = grid.split_spec(dataset.dataset)
+    found |= {cell.path: grid.fit_spec(cell) for cell in grid.cells()}
+    return {path: json.dumps(spec, sort_keys=True) for path, spec in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        ("pretrain.vit", {"depths": [1, 2, 3, 4, 6, 8, 10]}),
+        ("pretrain.vit.seeds", {"default": 2}),
+        ("pretrain.budgets", {"rungs": 4}),
+        ("transfer", {"labels": [4, 8, 16, "all"]}),
+        ("transfer", {"baselines": ["connectivity", "raw:linear", "drift", "dummy"]}),
+    ],
+)
+def test_extending_a_study_adds_runs_and_changes_none(study, section, values):
+    before, after = specs(Grid(study)), specs(with_changes(study, section, **values))
+    # `full: rungs: [last]` moves with the number of rungs, so its old predictions are no longer asked for.
+    kept = {path: spec for path, spec in before.items() if path in after}
+    assert all(after[path] == spec for path, spec in kept.items())
+    assert len(after) > len(before)
+    gone = set(before) - set(after)
+    assert all("/full/video" in path for path in gone)
+    assert not gone or "rungs" in values
+
+
+def test_changing_a_stage_changes_that_stage_alone(study):
+    before = specs(Grid(study))
+    after = specs(with_changes(study, "transfer.read_outs.full", steps=7))
+    assert {path for path in before if before[path] != after[path]} == {p for p in before if "/full/" in p}
+    after = specs(with_changes(study, "pretrain", learning_rate=0.1))
+    assert {path for path in before if before[path] != after[path]} == {p for p in before if p.startswith("pretrain")}
+
+
+def test_reader_names_can_be_read_back(study):
+    readers = [*Grid(study).frozen(), *Grid(study).trained()]
+    assert all(Reader.parse(r.reader_id) == r for r in readers)
+    assert Reader.parse("video.a.mae.vit-d2.s1.r3").group == "video.a.mae.vit-d2.r3"
+
+
+def test_rungs_continue_where_the_one_before_ended(study):
+    grid = Grid(study)
+    rungs = [grid.rung_spec("vit", 1, 0, k) for k in (1, 2, 3)]
+    assert [r["trunk_start"] for r in rungs[1:]] == [r["trunk_end"] for r in rungs[:-1]]
+    assert [r["budget"] for r in rungs] == [round(r["trunk_end"] / 0.8) for r in rungs]
+
+
+def test_paired_seeds_of_a_trained_read_out_see_the_same_draws(study):
+    grid = Grid(study)
+    draws = {
+        (c.reader.arm, c.reader.depth, c.reader.seed, c.n_labels): grid.fit_spec(c)["first_draw"]
+        for c in grid.cells()
+        if c.read_out == "full"
+    }
+    assert all(draws[("scratch", d, s, n)] == first for (_, d, s, n), first in draws.items())

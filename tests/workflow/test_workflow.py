@@ -1,0 +1,105 @@
+"""Snakemake for real: a bare run in a clean clone, what a second run does, and what a change reruns."""
+
+import json
+import subprocess
+from collections import Counter
+
+import pyarrow.parquet as pq
+import pytest
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+# What gathers a whole study runs again whenever the study grows: these read tables, train nothing.
+GATHER = Counter(
+    study_check=1, transfer_collect=1, scaling_checkpoints=1, scaling_gain=1, scaling_laws=1, report_build=1, all=1
+)
+
+
+def test_a_bare_run_in_a_clean_clone_ends_in_the_report(clone, tiny):
+    page = (clone / "results/tiny/report/index.html").read_text()
+    assert "synthetic motion" in page
+    # The last lines say where the report is and what it found.
+    assert "report: results/tiny/report/index.html" in tiny.stdout[-2500:]
+    verdict = json.loads((clone / "results/tiny/report/verdict.json").read_text())["verdicts"][0]
+    assert verdict in tiny.stdout[-2500:]
+
+
+def test_a_bare_snakemake_takes_the_demo_and_this_machines_profile(snakemake):
+    dry = snakemake("-n")
+    assert dry.returncode == 0
+    assert "profiles/default" in dry.stdout
+    assert "results/demo/report/index.html" in dry.stdout
+
+
+def test_every_test_subject_is_predicted_once_a_repeat_and_draw(clone, tiny):
+    table = pq.read_table(clone / "results/tiny/tables/predictions.parquet").to_pandas()
+    assert {"video", "random", "scratch", "connectivity", "raw:linear", "dummy"} == set(table.arm)
+    keys = ["task", "reader_id", "read_out", "n_labels", "draw", "repeat", "subject", "window"]
+    assert not table.duplicated(keys).any()
+    assert (table.groupby(keys[:-2]).subject.nunique() == 20).all()
+
+
+def test_a_second_run_does_nothing(snakemake, tiny):
+    again = snakemake("--configfile", "tests/workflow/tiny.yaml")
+    assert again.returncode == 0
+    assert "Nothing to be done" in again.stdout
+
+
+def test_a_deeper_model_runs_only_its_own_jobs(jobs_of):
+    new = Counter(pretrain_rung=2, transfer_features=3, transfer_ridge=6)
+    assert jobs_of(pretrain__vit={"depths": [1, 2, 3], "seeds": {1: 2, "default": 1}}) == GATHER + new
+
+
+def test_one_more_rung_runs_only_its_own_jobs(jobs_of):
+    # Fine-tuning starts from the last rung, which is a new one.
+    new = Counter(pretrain_rung=3, transfer_features=3, transfer_ridge=6, transfer_full=2)
+    assert jobs_of(pretrain__budgets={"first": 80, "ratio": 2, "rungs": 3}) == GATHER + new
+
+
+def test_one_more_seed_runs_only_its_own_jobs(jobs_of):
+    new = Counter(pretrain_rung=2, transfer_features=3, transfer_ridge=6, transfer_full=2)
+    assert jobs_of(pretrain__vit={"depths": [1, 2], "seeds": {1: 3, "default": 1}}) == GATHER + new
+
+
+def test_one_more_label_count_runs_only_its_own_jobs(jobs_of):
+    gather = GATHER - Counter(scaling_checkpoints=1)
+    assert jobs_of(transfer__labels=[6, 8, "all"])["transfer_ridge"] == 12
+    assert jobs_of(transfer__labels=[6, 8, "all"]) - Counter(scaling_checkpoints=1) == gather + Counter(transfer_ridge=12)
+
+
+def test_changing_a_stage_reruns_it_and_what_follows(jobs_of):
+    changed = jobs_of(transfer__read_outs__full__steps=4)
+    assert changed["transfer_full"] == 4
+    assert not {"pretrain_rung", "transfer_ridge", "transfer_features", "corpus_clips", "medical_view"} & set(changed)
+    changed = jobs_of(pretrain__learning_rate=0.003)
+    assert changed["pretrain_rung"] == 6
+    assert changed["transfer_features"] == 6  # checkpoints, not the random weights
+    assert not {"corpus_clips", "medical_view", "transfer_baseline"} & set(changed)
+    changed = jobs_of(corpus__clips_per_video=2)
+    assert changed["pretrain_rung"] == 6
+    assert changed["corpus_clips"] == 1
+    assert not {"corpus_synth", "corpus_index", "medical_view", "transfer_baseline"} & set(changed)
+
+
+def test_a_misspelt_key_stops_before_any_job(clone, snakemake):
+    (clone / "bad.yaml").write_text((clone / "tests/workflow/tiny.yaml").read_text().replace("depths", "dephts"))
+    stopped = snakemake("--configfile", "bad.yaml")
+    assert stopped.returncode == 1
+    assert "bad.yaml: unknown key 'pretrain.vit.dephts'; did you mean 'depths'?" in stopped.stdout
+    assert "Traceback" not in stopped.stdout
+
+
+def test_a_missing_folder_stops_before_long_work(clone, snakemake):
+    stopped = snakemake("--configfile", "config/studies/pixar.yaml", "--config", "data_root=nowhere")
+    assert stopped.returncode == 1
+    assert "nowhere/videos: no such folder (key 'corpus.sources.0.path'" in stopped.stdout
+    assert "Traceback" not in stopped.stdout
+    assert not (clone / "results/pixar/corpus/mixed/synthetic").exists()
+
+
+def test_git_sees_nothing_of_a_run(root, clone, tiny):
+    subprocess.run(["git", "init", "-q"], cwd=clone, check=True)
+    seen = subprocess.run(
+        ["git", "status", "--porcelain", "-uall"], cwd=clone, capture_output=True, text=True, check=True
+    )
+    assert not [line for line in seen.stdout.splitlines() if "results" in line or ".snakemake" in line]

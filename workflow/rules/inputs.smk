@@ -1,0 +1,32 @@
+# From a rule's wildcards to its inputs and its spec. The study's grid knows; these only ask it.
+
+
+def previous_trunk(wildcards):
+    """Trunk of the rung before; nothing for the first rung."""
+    rung = int(wildcards.rung) - 1
+    reader = GRID.checkpoint(wildcards.family, int(wildcards.depth), int(wildcards.seed), rung)
+    return f"{R}/{reader.folder}/trunk.ckpt" if rung else []
+
+
+def rung_spec(wildcards):
+    w = wildcards
+    return canonical_json(GRID.rung_spec(w.family, int(w.depth), int(w.seed), int(w.rung)))
+
+
+def simulated(wildcards):
+    """Folder of the simulated dataset; nothing for a real one."""
+    return f"{R}/simulated/{wildcards.dataset}" if STUDY.dataset(wildcards.dataset).simulate else []
+
+
+def checkpoint(wildcards):
+    """Model of a pretrained reader; nothing for random weights and for scratch."""
+    reader = Reader.parse(wildcards.reader)
+    return f"{R}/{reader.folder}/model.safetensors" if reader.corpus else []
+
+
+def features_spec(wildcards):
+    return canonical_json(GRID.features_spec(wildcards.dataset, Reader.parse(wildcards.reader)))
+
+
+def fit_spec(read_out):
+    return lambda w: canonical_json(GRID.fit_spec(GRID.cell(w.dataset, read_out, w.reader, w.n)))

@@ -1,0 +1,21 @@
+rule report_build:
+    input:
+        study=f"{R}/study.json",
+        scores=f"{R}/scaling/scores.parquet",
+        gains=f"{R}/scaling/gains.parquet",
+        laws=f"{R}/scaling/laws.parquet",
+        checkpoints=f"{R}/tables/checkpoints.parquet",
+        card=f"{CORPUS}/statistics.json",
+        medical=[f"{R}/medical/{d.dataset}/splits.json" for d in STUDY.datasets],
+    output:
+        page=report(f"{R}/report/index.html", caption="../report/page.rst", category="Verdict"),
+        verdict=f"{R}/report/verdict.json",
+    log:
+        f"{R}/logs/report_build.log",
+    conda:
+        "../../envs/scaling.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.stage_spec("report build")),
+    shell:
+        "transferscale report build --study {input.study:q} --out $(dirname {output.page:q})"
+        " 2>&1 | tee {log:q}"
