@@ -50,4 +50,4 @@ include: "workflow/rules/report.smk"
 
 
 onsuccess:
-    shell(f"transferscale report verdict {R:q} || true")
+    shell("if [ -f {R:q}/report/verdict.json ]; then transferscale report verdict {R:q}; fi || true")

@@ -285,6 +285,22 @@ def write_table(path: Path | str, name: str, rows: Sequence[Mapping[str, Any]]) 
         pq.write_table(data, temporary, compression="zstd")
 
 
+def write_columns(path: Path | str, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write columns as parquet under the schema of table ``name``, atomically: for tables of many rows.
+
+    Raises
+    ------
+    ValueError
+        If the columns are not exactly the declared ones, differ in length, or hold a value of another type.
+    """
+    table = TABLES[name]
+    if set(columns) != set(table.columns):
+        raise ValueError(f"table {name}: columns differ in {sorted(set(columns) ^ set(table.columns))}")
+    data = pa.Table.from_pydict({key: columns[key] for key in table.columns}, schema=table.schema)
+    with atomic(path) as temporary:
+        pq.write_table(data, temporary, compression="zstd")
+
+
 def read_table(path: Path | str, name: str) -> pa.Table:
     """Read a parquet table and check that it has the columns of table ``name``.
 

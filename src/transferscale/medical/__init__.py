@@ -1,1 +1,2 @@
-"""Medical: recordings of people, their layout as clips, their labels and the folds that test every arm alike."""
+"""Medical: recordings of people, their layout as clips, their labels and the folds that test every arm
+alike."""

@@ -21,8 +21,9 @@ def audit(splits: Mapping[str, Any], recordings: Path) -> None:
     Raises
     ------
     UserError
-        At the first leak: byte-identical recordings under two subjects' names; a subject or a family on both sides of
-        a fold; a subject not tested exactly once a repeat; a label order that is no order of the training subjects.
+        At the first leak: byte-identical recordings under two subjects' names; a subject or a family on both
+        sides of a fold; a subject not tested exactly once a repeat; a label order that is no order of the
+        training subjects.
     """
     rows = read_table(recordings, "recordings").to_pylist()
     owner: dict[str, Mapping[str, Any]] = {}
@@ -30,8 +31,8 @@ def audit(splits: Mapping[str, Any], recordings: Path) -> None:
         first = owner.setdefault(row["sha256"], row) if row["sha256"] else row
         if first["subject"] != row["subject"]:
             raise UserError(
-                f"{recordings}: {first['path']} and {row['path']} are the same file byte for byte under two subjects' "
-                "names; delete the copy and index again"
+                f"{recordings}: {first['path']} and {row['path']} are the same file byte for byte under two "
+                "subjects' names; delete the copy and index again"
             )
     family = {row["subject"]: row["family_group"] for row in rows}
     subjects = splits["subjects"]
@@ -41,7 +42,9 @@ def audit(splits: Mapping[str, Any], recordings: Path) -> None:
                 _audit_fold(f"splits of task '{name}', repeat {repeat}, fold {fold}", part, subjects, family)
             tested = sorted(subject for part in folds for subject in part["test"])
             if tested != sorted(task["subjects"]):
-                raise UserError(f"splits of task '{name}', repeat {repeat}: not every subject is tested exactly once")
+                raise UserError(
+                    f"splits of task '{name}', repeat {repeat}: not every subject is tested exactly once"
+                )
 
 
 def _audit_fold(where: str, part: Mapping[str, Any], subjects: list[str], family: Mapping[str, str]) -> None:

@@ -13,9 +13,9 @@ Float32 = npt.NDArray[np.float32]
 def clean_run(series: Float64, clean: Mapping[str, Any], tr_s: float) -> Float32:
     """Detrend, high-pass and standardise one run by :func:`nilearn.signal.clean`, in its order.
 
-    The high-pass regresses out discrete cosines below the cut-off (nilearn's ``cosine``, as SPM and fMRIPrep do): of
-    the filters on offer the one without a transient at the ends of a run. A constant parcel becomes zero, whatever
-    is asked for.
+    The high-pass regresses out discrete cosines below the cut-off (nilearn's ``cosine``, as SPM and fMRIPrep
+    do): of the filters on offer the one without a transient at the ends of a run. A constant parcel becomes
+    zero, whatever is asked for.
 
     Parameters
     ----------
@@ -36,7 +36,6 @@ def clean_run(series: Float64, clean: Mapping[str, Any], tr_s: float) -> Float32
             series,
             detrend=clean["detrend"],
             standardize="zscore_sample" if clean["standardize"] else None,
-            standardize_confounds=False,
             filter=False if high_pass is None else "cosine",
             high_pass=high_pass,
             t_r=tr_s,

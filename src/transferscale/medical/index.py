@@ -1,4 +1,5 @@
-"""Index of a dataset: which recordings there are, whether they can be used, and what is known of their subjects."""
+"""Index of a dataset: which recordings there are, whether they can be used, and what is known of their
+subjects."""
 
 import glob
 import re
@@ -11,7 +12,7 @@ from transferscale.artefacts import Stopwatch, sha256_file, write_provenance
 from transferscale.errors import UserError
 from transferscale.medical.labels import PREFIX, label_subjects, one_row_a_subject
 from transferscale.medical.participants import Participants, read_participants
-from transferscale.medical.series import Unreadable, read_series
+from transferscale.medical.series import UnreadableError, read_series
 from transferscale.medical.windows import window_starts
 from transferscale.tables import write_table
 
@@ -21,8 +22,9 @@ Row = dict[str, Any]
 def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
     """Write the tables of usable and of quarantined recordings.
 
-    Both have the schema of table ``recordings``; every column of participants.tsv that a task names is carried as
-    text under ``participant.<column>``. Of an image only the header and the end of the file are read, of a series all.
+    Both have the schema of table ``recordings``; every column of participants.tsv that a task names is
+    carried as text under ``participant.<column>``. Of an image only the header and the end of the file are
+    read, of a series all.
 
     Parameters
     ----------
@@ -34,8 +36,8 @@ def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
     Raises
     ------
     UserError
-        If folder, table or columns are missing, a task's labels do not fit, nothing is usable, or the share of
-        quarantined recordings is above ``max_quarantined``.
+        If folder, table or columns are missing, a task's labels do not fit, nothing is usable, or the share
+        of quarantined recordings is above ``max_quarantined``.
     """
     watch = Stopwatch()
     root = Path(spec["root"])
@@ -49,7 +51,9 @@ def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
     bad = [row for row in rows if row["status"] != "ok"]
     _check_share(spec, root, good, bad)
     for name, task in spec["tasks"].items():
-        label_subjects(one_row_a_subject(good), task, f"{table.path}: key 'tasks.{name}', target '{task['target']}'")
+        label_subjects(
+            one_row_a_subject(good), task, f"{table.path}: key 'tasks.{name}', target '{task['target']}'"
+        )
     _hash_same_size(root, good)
     write_table(quarantine, "recordings", [_public(row) for row in bad])
     write_table(recordings, "recordings", [_public(row) for row in good])
@@ -74,8 +78,8 @@ def _columns(spec: Mapping[str, Any], table: Participants) -> list[str]:
 
 
 def _find(spec: Mapping[str, Any], root: Path, table: Participants) -> Iterator[tuple[str, str | None]]:
-    """Pairs of subject and file under root, sorted: every subject of the table (``None`` without a file), and every
-    file that fits the pattern but has no row in the table."""
+    """Pairs of subject and file under root, sorted: every subject of the table (``None`` without a file), and
+    every file that fits the pattern but has no row in the table."""
     pattern: str = spec["recordings"]["pattern"]
     name = f"dataset '{spec['dataset']}': key 'recordings.pattern': '{pattern}'"
     if "{subject}" not in pattern:
@@ -99,7 +103,8 @@ def _find(spec: Mapping[str, Any], root: Path, table: Participants) -> Iterator[
 
 
 def _subject(pattern: str, path: str) -> str:
-    """The subject in the path of a file that fits the pattern, the file's name where it does not quite fit."""
+    """The subject in the path of a file that fits the pattern, the file's name where it does not quite
+    fit."""
     first, *rest = pattern.split("{subject}")
     text = _as_regex(first) + "(?P<subject>[^/]+)" + "(?P=subject)".join(_as_regex(part) for part in rest)
     match = re.fullmatch(text, path)
@@ -134,16 +139,20 @@ def _row(
     }
     try:
         if path is None:
-            raise Unreadable("no file fits recordings.pattern")
+            raise UnreadableError("no file fits recordings.pattern")
         if subject not in table.rows:
-            raise Unreadable(f"no row for this subject in {table.path.name}")
+            raise UnreadableError(f"no row for this subject in {table.path.name}")
         row["bytes"] = (root / path).stat().st_size if (root / path).exists() else None
-        row |= _nifti(spec, root, path) if spec["recordings"]["kind"] == "nifti" else _series(spec, root, path)
+        row |= (
+            _nifti(spec, root, path) if spec["recordings"]["kind"] == "nifti" else _series(spec, root, path)
+        )
         windows = spec["windows"]
         if not window_starts(row["n_volumes"], windows):
             needed = windows["start"] + windows["volumes"]
-            raise Unreadable(f"{row['n_volumes']} volumes are too few for one window, which needs {needed}")
-    except Unreadable as error:
+            raise UnreadableError(
+                f"{row['n_volumes']} volumes are too few for one window, which needs {needed}"
+            )
+    except UnreadableError as error:
         row |= {"status": "quarantined", "reason": str(error)}
     return row
 
@@ -151,7 +160,7 @@ def _row(
 def _series(spec: Mapping[str, Any], root: Path, path: str) -> Row:
     data = read_series(root / path)
     if not data.std(axis=0).any():
-        raise Unreadable("every parcel is constant")
+        raise UnreadableError("every parcel is constant")
     return {
         "n_volumes": data.shape[0],
         "tr_s": spec["recordings"]["tr_s"],
@@ -198,7 +207,9 @@ def _same_parcels(rows: list[Row]) -> None:
 def _check_share(spec: Mapping[str, Any], root: Path, good: list[Row], bad: list[Row]) -> None:
     name = f"dataset '{spec['dataset']}'"
     if not good:
-        raise UserError(f"{name}: no usable recording under {root}; the first, {bad[0]['path']}: {bad[0]['reason']}")
+        raise UserError(
+            f"{name}: no usable recording under {root}; the first, {bad[0]['path']}: {bad[0]['reason']}"
+        )
     share = len(bad) / (len(good) + len(bad))
     if share > spec["max_quarantined"]:
         first = "; ".join(f"{row['path']}: {row['reason']}" for row in bad[:3])

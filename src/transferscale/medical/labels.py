@@ -26,8 +26,8 @@ class Labels:
     subjects
         Subjects kept, sorted.
     y
-        (subjects,) label of each: the target (transformed), or the index into ``classes``. For a state task the target
-        is the number of a window, a matter of windows and not of subjects, and ``y`` is all NaN.
+        (subjects,) label of each: the target (transformed), or the index into ``classes``. For a state task
+        the target is the number of a window, a matter of windows and not of subjects, and ``y`` is all NaN.
     classes
         Class names, the positive one last; empty for regression and state.
     families
@@ -35,8 +35,8 @@ class Labels:
     sites
         Site of each subject, empty where unknown.
     removed
-        Why subjects were left out -> how many: ``where`` (the task's condition), ``missing`` (no target), ``classes``
-        (a class that the task does not keep).
+        Why subjects were left out -> how many: ``where`` (the task's condition), ``missing`` (no target),
+        ``classes`` (a class that the task does not keep).
     """
 
     kind: str
@@ -83,10 +83,14 @@ def label_subjects(rows: Sequence[Mapping[str, Any]], task: Mapping[str, Any], n
     kept = [row for row in rows if all(_matches(_cell(row, c, named), v) for c, v in task["where"].items())]
     removed = {"where": len(rows) - len(kept), "missing": 0, "classes": 0}
     if not kept:
-        raise UserError(f"{named}: 'where' {dict(task['where'])} leaves no subject with a recording; correct it")
+        raise UserError(
+            f"{named}: 'where' {dict(task['where'])} leaves no subject with a recording; correct it"
+        )
     if task["kind"] == "state":
         if task["classes"]:
-            raise UserError(f"{named}: a state task takes no 'classes'; its classes are the windows (windows.count)")
+            raise UserError(
+                f"{named}: a state task takes no 'classes'; its classes are the windows (windows.count)"
+            )
         return _pack("state", kept, np.full(len(kept), np.nan), [], removed)
     texts = [_cell(row, task["target"], named) for row in kept]
     present = [(row, text) for row, text in zip(kept, texts, strict=True) if text is not None]
@@ -160,9 +164,13 @@ def _number(text: str, row: Mapping[str, Any], transform: str, named: str) -> fl
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise UserError(f"{named}: '{text}' of subject '{row['subject']}' is no number; write n/a where unknown")
+        raise UserError(
+            f"{named}: '{text}' of subject '{row['subject']}' is no number; write n/a where unknown"
+        )
     if transform == "none":
         return number
     if number <= 0:
-        raise UserError(f"{named}: {text} of subject '{row['subject']}' has no logarithm; set transform to none")
+        raise UserError(
+            f"{named}: {text} of subject '{row['subject']}' has no logarithm; set transform to none"
+        )
     return math.log(number)

@@ -16,8 +16,8 @@ EMPTY = np.float32(0)
 
 TABLE_RULE = "parcels row by row in the order of the series' columns"
 SPATIAL_RULE = (
-    "columns from left to right by the x of the parcels' centroids, within a column from front to back by y (as an "
-    "axial slice seen from above)"
+    "columns from left to right by the x of the parcels' centroids, within a column from front to back by y, "
+    "as an axial slice seen from above"
 )
 
 
@@ -30,8 +30,9 @@ def table_order(parcels: int) -> list[list[int]]:
 def spatial_order(centroids: npt.NDArray[np.float64]) -> list[list[int]]:
     """Rows of parcels such that neighbours in the brain tend to be neighbours in the grid.
 
-    Parcels are sorted by x and cut into ceil(sqrt(parcels)) columns of equal number (the first ones get one more
-    where that is not possible); within a column they are sorted by y, the front first. Ties go by z, then by number.
+    Parcels are sorted by x and cut into ceil(sqrt(parcels)) columns of equal number (the first ones get one
+    more where that is not possible); within a column they are sorted by y, the front first. Ties go by z,
+    then by number.
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ def spatial_order(centroids: npt.NDArray[np.float64]) -> list[list[int]]:
 def paint(order: Sequence[Sequence[int]], size: int, named: str) -> Int16:
     """Parcel painted at every pixel, -1 where none: (size, size).
 
-    With P parcels the grid has g = ceil(sqrt(P)) rows and columns of blocks of floor(size / g) pixels; it starts in
-    the upper left corner, what remains at right and below is empty.
+    With P parcels the grid has g = ceil(sqrt(P)) rows and columns of blocks of floor(size / g) pixels; it
+    starts in the upper left corner, what remains at right and below is empty.
 
     Raises
     ------
@@ -62,7 +63,9 @@ def paint(order: Sequence[Sequence[int]], size: int, named: str) -> Int16:
     g = math.ceil(math.sqrt(parcels))
     block = size // g
     if block == 0:
-        raise UserError(f"{named}: {parcels} parcels need {g} x {g} pixels; raise corpus.clip.size from {size}")
+        raise UserError(
+            f"{named}: {parcels} parcels need {g} x {g} pixels; raise corpus.clip.size from {size}"
+        )
     layout = np.full((size, size), -1, dtype=np.int16)
     for down, row in enumerate(order):
         for right, parcel in enumerate(row):

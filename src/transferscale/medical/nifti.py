@@ -1,7 +1,7 @@
 """4D NIfTI recordings: what the header says, whether the file is whole, and the mean of every parcel.
 
-Orientation: image and label image are both brought to the nearest RAS axes before their grids are compared, so that
-a recording stored left to right and one stored right to left give the same parcels.
+Orientation: image and label image are both brought to the nearest RAS axes before their grids are compared,
+so that a recording stored left to right and one stored right to left give the same parcels.
 """
 
 import gzip
@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from transferscale.errors import UserError
-from transferscale.medical.series import Unreadable, what_is_it
+from transferscale.medical.series import UnreadableError, what_is_it
 
 Float64 = npt.NDArray[np.float64]
 Int32 = npt.NDArray[np.int32]
 
 # Relative difference of two repetition times that is more than rounding.
 TR_TOLERANCE = 0.01
+# Seconds; outside of these a header has its unit wrong (milliseconds called seconds, as in old exports).
+PLAUSIBLE_TR = (0.05, 60.0)
 TO_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
 
 
@@ -46,29 +48,36 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read the header and check that the file is whole, without reading the volumes where that can be avoided.
+    """Read the header and check that the file is whole, without reading the volumes where that can be
+    avoided.
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         If the file is no 4D NIfTI, is truncated, or does not say which side is left.
     """
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
 
     try:
         image = nibabel.load(path)
     except FileNotFoundError:
-        raise Unreadable(what_is_it(path) if path.is_symlink() else "no such file") from None
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise Unreadable(f"{what_is_it(path) or 'not a readable NIfTI'} ({str(error).splitlines()[0]})") from None
+        raise UnreadableError(what_is_it(path) if path.is_symlink() else "no such file") from None
+    except (ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise UnreadableError(
+            f"{what_is_it(path) or 'not a readable NIfTI'} ({str(error).splitlines()[0]})"
+        ) from None
     if not isinstance(image, nibabel.Nifti1Image | nibabel.Nifti2Image):
-        raise Unreadable(f"{type(image).__name__} is not a 4D NIfTI image")
+        raise UnreadableError(f"{type(image).__name__} is not a 4D NIfTI image")
     if len(image.shape) != 4:
-        raise Unreadable(f"the image has {len(image.shape)} dimensions {image.shape}, not 4")
+        raise UnreadableError(f"the image has {len(image.shape)} dimensions {image.shape}, not 4")
     header = image.header
     if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
-        raise Unreadable("the header does not say which side is left (sform_code and qform_code are 0)")
-    size = int(header["vox_offset"]) + int(np.prod(image.shape, dtype=np.int64)) * header.get_data_dtype().itemsize
+        raise UnreadableError("the header does not say which side is left (sform_code and qform_code are 0)")
+    size = (
+        int(image.dataobj.offset)
+        + int(np.prod(image.shape, dtype=np.int64)) * header.get_data_dtype().itemsize
+    )
     _check_whole(path, size)
     unit = header.get_xyzt_units()[1]
     tr_s = float(header.get_zooms()[3]) * TO_SECONDS.get(unit, 0.0)
@@ -78,12 +87,12 @@ def read_header(path: Path) -> Header:
 def _check_whole(path: Path, size: int) -> None:
     """Check that a file holds ``size`` bytes of header and volumes.
 
-    A gzip stream ends with its length modulo 2^32, which spares reading it; where that does not agree (a truncated
-    file, or one of several gzip members) it is read to its end.
+    A gzip stream ends with its length modulo 2^32, which spares reading it; where that does not agree (a
+    truncated file, or one of several gzip members) it is read to its end.
     """
     if path.suffix != ".gz":
         if path.stat().st_size < size:
-            raise Unreadable(f"truncated: {path.stat().st_size} bytes, the header announces {size}")
+            raise UnreadableError(f"truncated: {path.stat().st_size} bytes, the header announces {size}")
         return
     with path.open("rb") as stream:
         stream.seek(-4, 2)
@@ -96,9 +105,9 @@ def _check_whole(path: Path, size: int) -> None:
             while block := stream.read(2**20):
                 held += len(block)
     except (EOFError, OSError, zlib.error) as error:
-        raise Unreadable(f"truncated or damaged ({error})") from None
+        raise UnreadableError(f"truncated or damaged ({error})") from None
     if held < size:
-        raise Unreadable(f"truncated: {held} bytes unpacked, the header announces {size}")
+        raise UnreadableError(f"truncated: {held} bytes unpacked, the header announces {size}")
 
 
 def sidecar_tr(path: Path, root: Path) -> float | None:
@@ -106,7 +115,7 @@ def sidecar_tr(path: Path, root: Path) -> float | None:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         If that JSON is broken or its RepetitionTime is no positive number.
     """
     stem = path.name.removesuffix(".gz").removesuffix(".nii")
@@ -118,34 +127,40 @@ def sidecar_tr(path: Path, root: Path) -> float | None:
         try:
             content: Any = json.loads(candidate.read_text(encoding="utf-8-sig"))
         except ValueError:
-            raise Unreadable(f"{candidate.name} is not valid JSON") from None
+            raise UnreadableError(f"{candidate.name} is not valid JSON") from None
         if isinstance(content, dict) and "RepetitionTime" in content:
             found = content["RepetitionTime"]
             if not isinstance(found, int | float) or isinstance(found, bool) or not found > 0:
-                raise Unreadable(f"{candidate.name}: RepetitionTime {found!r} is not a positive number")
+                raise UnreadableError(f"{candidate.name}: RepetitionTime {found!r} is not a positive number")
             return float(found)
     return None
 
 
-def repetition_time(configured: float | None, sidecar: float | None, header: float | None) -> tuple[float, str]:
-    """The repetition time in seconds, by the first of configuration, JSON and header, and a note where they differ.
+def repetition_time(
+    configured: float | None, sidecar: float | None, header: float | None
+) -> tuple[float, str]:
+    """The repetition time in seconds, by the first of configuration, JSON and header, and a note where they
+    differ.
 
     Raises
     ------
-    Unreadable
-        If none of them says.
+    UnreadableError
+        If none of them says, or the one that rules cannot be true.
     """
     named = [("recordings.tr_s", configured), ("the JSON", sidecar), ("the header", header)]
     said = [(name, tr) for name, tr in named if tr is not None]
     if not said:
-        raise Unreadable("no repetition time in JSON or header; set recordings.tr_s")
+        raise UnreadableError("no repetition time in JSON or header; set recordings.tr_s")
     (chosen, tr_s), *others = said
+    if not PLAUSIBLE_TR[0] <= tr_s <= PLAUSIBLE_TR[1]:
+        raise UnreadableError(f"{chosen} says TR {tr_s:g} s, which cannot be; set recordings.tr_s")
     odd = [f"{name} says {tr:g} s" for name, tr in others if abs(tr - tr_s) > TR_TOLERANCE * tr_s]
     return tr_s, f"TR {tr_s:g} s from {chosen}, though {' and '.join(odd)}" if odd else ""
 
 
 def mean_displacement(path: Path) -> float | None:
-    """Mean framewise displacement in mm from fMRIPrep's confounds table beside the image, ``None`` without one."""
+    """Mean framewise displacement in mm from fMRIPrep's confounds table beside the image, ``None`` without
+    one."""
     prefix = path.name.split("_space-")[0].split("_desc-")[0]
     table = path.with_name(f"{prefix}_desc-confounds_timeseries.tsv")
     if not table.is_file():
@@ -221,7 +236,9 @@ class Atlas:
         )
         labels: Int32 = np.asarray(moved.dataobj).astype(np.int32)
         if not labels.any():
-            raise UserError(f"{self.path}: no parcel lies inside the recordings' grid; is it in another space?")
+            raise UserError(
+                f"{self.path}: no parcel lies inside the recordings' grid; is it in another space?"
+            )
         return labels
 
 
@@ -234,12 +251,15 @@ def read_atlas(path: Path) -> Atlas:
         If the file is missing, is no 3D NIfTI of whole numbers, or has no label above 0.
     """
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
 
     try:
         image = nibabel.as_closest_canonical(nibabel.load(path))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; key 'recordings.atlas' must name a label image under root") from None
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise UserError(
+            f"{path}: no such file; key 'recordings.atlas' must name a label image under root"
+        ) from None
+    except (ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"{path}: key 'recordings.atlas': not a readable label image ({error})") from None
     values = np.asarray(image.dataobj)
     if values.ndim == 4 and values.shape[3] == 1:
@@ -248,9 +268,7 @@ def read_atlas(path: Path) -> Atlas:
         raise UserError(f"{path}: key 'recordings.atlas': {values.ndim} dimensions; a label image has 3")
     labels = np.rint(values).astype(np.int32)
     if not np.all(np.isfinite(values)) or np.any(np.abs(values - labels) > 1e-3) or labels.min() < 0:
-        raise UserError(
-            f"{path}: key 'recordings.atlas': values must be whole numbers from 0; a probabilistic atlas will not do"
-        )
+        raise UserError(f"{path}: key 'recordings.atlas': values must be whole numbers from 0")
     numbers = np.unique(labels[labels > 0]).astype(np.int32)
     if not len(numbers):
         raise UserError(f"{path}: key 'recordings.atlas': no label above 0")
@@ -260,20 +278,26 @@ def read_atlas(path: Path) -> Atlas:
 def read_parcels(path: Path, atlas: Atlas) -> tuple[Float64, int]:
     """Mean over the voxels of every parcel (volumes, parcels), and the number of voxels left out.
 
-    A voxel with a value that is not finite is left out of its parcel; a parcel without voxels is zero throughout.
+    A voxel with a value that is not finite is left out of its parcel; a parcel without voxels is zero
+    throughout.
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         If the volumes cannot be read.
     """
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
 
     try:
-        image = nibabel.as_closest_canonical(nibabel.load(path))
+        image = nibabel.load(path)
+        if path.suffix == ".gz":
+            # Unpacked here: nibabel stops at the last volume and never compares the checksum behind it.
+            image = type(image).from_bytes(gzip.decompress(path.read_bytes()))
+        image = nibabel.as_closest_canonical(image)
         volumes = np.asarray(image.dataobj)
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise Unreadable(f"cannot be read to its end ({error})") from None
+    except (ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise UnreadableError(f"cannot be read to its end ({error})") from None
     labels = atlas.on_grid(np.asarray(image.affine, dtype=np.float64), volumes.shape[:3])
     return parcel_means(volumes, labels, atlas.numbers)
 

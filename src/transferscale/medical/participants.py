@@ -33,7 +33,8 @@ class Participants:
         """Check that ``column``, named by ``key`` of the dataset's YAML file, exists."""
         if column not in self.columns:
             raise UserError(
-                f"{self.path}: no column '{column}' (key '{key}' of the dataset); {nearest(column, self.columns)}"
+                f"{self.path}: no column '{column}', which key '{key}' of the dataset names; "
+                f"{nearest(column, self.columns)}"
             )
 
 
@@ -49,18 +50,20 @@ def read_participants(path: Path, subject_column: str) -> Participants:
     Raises
     ------
     UserError
-        If the file is missing, is not UTF-8, is not tab separated, has a ragged row, an unnamed or repeated column, no
-        subject column, a row without a subject, or two rows of one subject.
+        If the file is missing, is not UTF-8, is not tab separated, has a ragged row, an unnamed or repeated
+        column, no subject column, a row without a subject, or two rows of one subject.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = [line for line in csv.reader(stream, delimiter="\t") if line]
     except FileNotFoundError:
         raise UserError(
-            f"{path}: no such file; keys 'root' and 'participants' of the dataset must name the table of subjects"
+            f"{path}: no such file; keys 'root' and 'participants' of the dataset name this table"
         ) from None
     except IsADirectoryError:
-        raise UserError(f"{path}: is a folder; key 'participants' of the dataset must name the table") from None
+        raise UserError(
+            f"{path}: is a folder; key 'participants' of the dataset must name the table"
+        ) from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: not UTF-8 text; save it as UTF-8, tab separated") from None
     except csv.Error as error:
@@ -69,7 +72,9 @@ def read_participants(path: Path, subject_column: str) -> Participants:
         raise UserError(f"{path}: empty; it needs a header and a row for every subject")
     columns = [name.strip() for name in lines[0]]
     if len(columns) == 1 and any(mark in columns[0] for mark in ",;"):
-        raise UserError(f"{path}: the header has no tab; BIDS wants tabs between columns, so save it tab separated")
+        raise UserError(
+            f"{path}: the header has no tab; BIDS wants tabs between columns, so save it tab separated"
+        )
     repeated = {name for name in columns if columns.count(name) > 1}
     if repeated:
         raise UserError(f"{path}: column '{min(repeated)}' appears twice; rename one")
@@ -79,12 +84,15 @@ def read_participants(path: Path, subject_column: str) -> Participants:
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(columns):
             raise UserError(
-                f"{path}: row {number} has {len(line)} fields, the header {len(columns)}; put one tab between fields"
+                f"{path}: row {number} has {len(line)} fields, the header {len(columns)}; "
+                "put one tab between fields"
             )
         row = dict(zip(columns, map(value, line), strict=True))
         subject = row[subject_column]
         if subject is None:
-            raise UserError(f"{path}: row {number} has no '{subject_column}'; name the subject or delete the row")
+            raise UserError(
+                f"{path}: row {number} has no '{subject_column}'; name the subject or delete the row"
+            )
         if subject in rows:
             raise UserError(f"{path}: subject '{subject}' has two rows; keep one row a subject")
         rows[subject] = row

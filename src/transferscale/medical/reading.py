@@ -1,4 +1,5 @@
-"""Readers of what this room writes: a view and the splits. For whoever fits a read-out; imports numpy alone."""
+"""Readers of what this room writes: a view and the splits. For whoever fits a read-out; imports numpy
+alone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,16 +43,22 @@ class View:
         self.folder = Path(folder)
         self.contract: dict[str, Any] = read_json(self.folder / "view.json")
         self.store = ClipStore(self.folder)
-        self.windows: dict[str, list[Any]] = read_table(self.folder / "windows.parquet", "windows").to_pydict()
+        self.windows: dict[str, list[Any]] = read_table(
+            self.folder / "windows.parquet", "windows"
+        ).to_pydict()
         self.recordings: list[dict[str, Any]] = read_json(self.folder / "series.json")
         self.series: Float32 = np.load(self.folder / "series.npy", mmap_mode="r", allow_pickle=False)
         self.layout: npt.NDArray[np.int16] = np.load(self.folder / "layout.npy", allow_pickle=False)
         self.subjects = sorted({entry["subject"] for entry in self.recordings})
         self._number = {subject: i for i, subject in enumerate(self.subjects)}
-        self.window_subject: Int = np.array([self._number[s] for s in self.windows["subject"]], dtype=np.int64)
+        self.window_subject: Int = np.array(
+            [self._number[s] for s in self.windows["subject"]], dtype=np.int64
+        )
         self.window_number: Int = np.array(self.windows["window"], dtype=np.int64)
         if len(self.store) != len(self.window_subject):
-            raise UserError(f"{self.folder}: store and windows.parquet differ in length; delete the folder and rebuild it")
+            raise UserError(
+                f"{self.folder}: store and windows.parquet differ in length; delete the folder and rebuild it"
+            )
 
     def __len__(self) -> int:
         return len(self.window_subject)
@@ -75,7 +82,10 @@ class View:
     def runs(self) -> list[tuple[int, Float32]]:
         """Every recording: index into ``subjects``, and its whole cleaned series (volumes, parcels)."""
         return [
-            (self._number[entry["subject"]], np.array(self.series[entry["start"] : entry["start"] + entry["volumes"]]))
+            (
+                self._number[entry["subject"]],
+                np.array(self.series[entry["start"] : entry["start"] + entry["volumes"]]),
+            )
             for entry in self.recordings
         ]
 
@@ -94,7 +104,9 @@ class Splits:
         content = read_json(self.path)
         self.hash: str = content.get("hash", "")
         if splits_hash(content) != self.hash:
-            raise UserError(f"{self.path}: the hash does not fit the content; delete the file and split again")
+            raise UserError(
+                f"{self.path}: the hash does not fit the content; delete the file and split again"
+            )
         self.dataset: str = content["dataset"]
         self.subjects: list[str] = content["subjects"]
         self._tasks: dict[str, Any] = content["tasks"]
@@ -147,7 +159,8 @@ class Splits:
         return self._named(self._fold(task, repeat, fold)["test"])
 
     def train(self, task: str, repeat: int, fold: int, draw: int, n_labels: int | str) -> list[str]:
-        """The labelled subjects of a draw: the first ``n_labels`` of its order, or all training subjects, sorted.
+        """The labelled subjects of a draw: the first ``n_labels`` of its order, or all training subjects,
+        sorted.
 
         Raises
         ------
@@ -160,8 +173,8 @@ class Splits:
         n, orders = int(n_labels), found["orders"]
         if n > len(found["train"]):
             raise UserError(
-                f"transfer.labels: {n} labelled subjects are asked for, but fold {fold} of task '{task}' of dataset "
-                f"'{self.dataset}' has {len(found['train'])} training subjects; lower it or write all"
+                f"transfer.labels: {n} labelled subjects are asked for, but fold {fold} of task '{task}' of "
+                f"dataset '{self.dataset}' has {len(found['train'])} training subjects; lower it or write all"
             )
         if not 0 <= draw < len(orders):
             raise UserError(f"transfer.draws: no draw {draw}; splits.json holds {len(orders)}")

@@ -10,7 +10,7 @@ Float64 = npt.NDArray[np.float64]
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": None, ".1d": None}
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A recording cannot be used; the message is the reason that the quarantine table shows."""
 
 
@@ -21,25 +21,27 @@ def read_series(path: Path) -> Float64:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         If the file is no such matrix, or holds a value that is not finite.
     """
     try:
         data = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _read_text(path)
     except FileNotFoundError:
-        raise Unreadable("no such file") from None
+        raise UnreadableError("no such file") from None
     except (OSError, ValueError, EOFError) as error:
-        raise Unreadable(f"{what_is_it(path) or 'not a readable series'} ({str(error).splitlines()[0]})") from None
+        raise UnreadableError(
+            f"{what_is_it(path) or 'not a readable series'} ({str(error).splitlines()[0]})"
+        ) from None
     if not isinstance(data, np.ndarray):
-        raise Unreadable("holds several arrays; save one array (volumes x parcels) a file")
+        raise UnreadableError("holds several arrays; save one array (volumes x parcels) a file")
     if data.ndim != 2 or 0 in data.shape:
-        raise Unreadable(f"shape {data.shape} is not volumes x parcels")
+        raise UnreadableError(f"shape {data.shape} is not volumes x parcels")
     if data.dtype.kind not in "fiu":
-        raise Unreadable(f"holds {data.dtype}, not real numbers")
+        raise UnreadableError(f"holds {data.dtype}, not real numbers")
     matrix: Float64 = data.astype(np.float64)
     bad = int(np.count_nonzero(~np.isfinite(matrix)))
     if bad:
-        raise Unreadable(f"{bad} values are not finite")
+        raise UnreadableError(f"{bad} values are not finite")
     return matrix
 
 

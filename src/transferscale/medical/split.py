@@ -28,12 +28,14 @@ def split(spec: Mapping[str, Any], recordings: Path, out: Path) -> None:
     Parameters
     ----------
     spec
-        ``study.grid.Grid.split_spec``; label counts and number of draws are not in it, and nothing here depends on them.
+        ``study.grid.Grid.split_spec``; label counts and number of draws are not in it, and nothing here
+        depends on them.
     recordings
         The recordings table.
     out
-        JSON: ``{dataset, subjects, tasks: {task: {kind, classes, subjects, excluded, repeats}}, hash}``; ``repeats`` is
-        a list of repeats, each a list of folds ``{test, train, orders}``; all subjects are indices into ``subjects``.
+        JSON: ``{dataset, subjects, tasks: {task: {kind, classes, subjects, excluded, repeats}}, hash}``;
+        ``repeats`` is a list of repeats, each a list of folds ``{test, train, orders}``; all subjects are
+        indices into ``subjects``.
 
     Raises
     ------
@@ -46,6 +48,7 @@ def split(spec: Mapping[str, Any], recordings: Path, out: Path) -> None:
     number = {subject: i for i, subject in enumerate(subjects)}
     tasks: dict[str, Any] = {}
     for name, task in found.items():
+        check_enough(task, spec["folds"], name)
         place = np.array([number[subject] for subject in task.subjects], dtype=np.int64)
         tasks[name] = {
             "kind": task.kind,
@@ -53,7 +56,8 @@ def split(spec: Mapping[str, Any], recordings: Path, out: Path) -> None:
             "subjects": place.tolist(),
             "excluded": task.removed,
             "repeats": [
-                _repeat(task, place, name, spec["folds"], spec["seed"], repeat) for repeat in range(spec["repeats"])
+                _repeat(task, place, name, spec["folds"], spec["seed"], repeat)
+                for repeat in range(spec["repeats"])
             ],
         }
     content: dict[str, Any] = {"dataset": spec["dataset"], "subjects": subjects, "tasks": tasks}
@@ -67,12 +71,13 @@ def split(spec: Mapping[str, Any], recordings: Path, out: Path) -> None:
 def _repeat(task: Labels, place: Int, name: str, folds: int, seed: int, repeat: int) -> list[dict[str, Any]]:
     strata = stratify(task, folds)
     rng = _generator(seed, name, repeat)
-    fold_of = assign_folds(strata, task.families, folds, rng, _missing(task, name))
+    fold_of = assign_folds(strata, task.families, folds, rng)
     parts = []
     for fold in range(folds):
         train = np.flatnonzero(fold_of != fold)
         orders = [
-            label_order(strata[train], _generator(seed, name, repeat, fold, draw)) for draw in range(LABEL_ORDERS)
+            label_order(strata[train], _generator(seed, name, repeat, fold, draw))
+            for draw in range(LABEL_ORDERS)
         ]
         parts.append(
             {
@@ -85,13 +90,30 @@ def _repeat(task: Labels, place: Int, name: str, folds: int, seed: int, repeat: 
 
 
 def _generator(seed: int, task: str, *numbers: int) -> np.random.Generator:
-    """A generator of its own for every task, repeat, fold and draw, so that adding one leaves the others as they are."""
+    """A generator of its own for every task, repeat, fold and draw, so that adding one leaves the others as
+    they are."""
     name = int.from_bytes(hashlib.sha256(task.encode()).digest()[:4], "big")
     return np.random.default_rng([seed & (2**63 - 1), int(seed < 0), name, *numbers])
 
 
-def _missing(task: Labels, name: str) -> str:
-    return f"task '{name}'" if not task.classes else f"task '{name}': class"
+def check_enough(task: Labels, folds: int, name: str) -> None:
+    """Check that every fold can hold every class, and at all somebody.
+
+    Raises
+    ------
+    UserError
+        If a class, or the task, has fewer subjects or fewer families than there are folds.
+    """
+    groups = {"": np.arange(len(task.subjects))}
+    groups |= {f", class '{label}'": np.flatnonzero(task.y == i) for i, label in enumerate(task.classes)}
+    for what, members in groups.items():
+        families = {task.families[i] for i in members}
+        if len(families) < folds:
+            of = f" of {len(families)} families" if len(families) < len(members) else ""
+            raise UserError(
+                f"task '{name}'{what}: {len(members)} subjects{of} are fewer than the {folds} folds; "
+                "lower transfer.folds"
+            )
 
 
 def stratify(task: Labels, folds: int) -> Int:
@@ -106,30 +128,15 @@ def stratify(task: Labels, folds: int) -> Int:
     return strata
 
 
-def assign_folds(
-    strata: Int, families: Sequence[str], folds: int, rng: np.random.Generator, named: str = "task"
-) -> Int:
+def assign_folds(strata: Int, families: Sequence[str], folds: int, rng: np.random.Generator) -> Int:
     """Fold of every subject (subjects,): families together, strata and sizes as even as can be.
 
-    Families are shuffled, large ones first, and each goes to the fold that has fewest subjects of its strata, then
-    fewest subjects, then by lot.
-
-    Raises
-    ------
-    UserError
-        If a stratum has fewer families than there are folds.
+    Families are shuffled, large ones first, and each goes to the fold that has fewest subjects of its strata,
+    then fewest subjects, then by lot.
     """
     members: dict[str, list[int]] = {}
     for i, family in enumerate(families):
         members.setdefault(family, []).append(i)
-    for stratum in np.unique(strata):
-        holders = {families[i] for i in np.flatnonzero(strata == stratum)}
-        if len(holders) < folds:
-            people = int(np.count_nonzero(strata == stratum))
-            of = f" in {len(holders)} families" if len(holders) < people else ""
-            raise UserError(
-                f"{named} {int(stratum)} has {people} subjects{of}, fewer than the {folds} folds; lower transfer.folds"
-            )
     groups = [members[family] for family in sorted(members)]
     groups = [groups[i] for i in rng.permutation(len(groups))]
     # Stratum by stratum, so that a rare class is dealt out before sizes are levelled by the others.
@@ -149,8 +156,8 @@ def assign_folds(
 def label_order(strata: Int, rng: np.random.Generator) -> Int:
     """An order of subjects whose every prefix is as near to the strata's proportions as can be: (subjects,).
 
-    The first entries cover the strata once, in random order; then the stratum that is furthest below its share
-    follows, ties by lot. Within a stratum the order is random. n = 8 is a prefix of n = 16.
+    The first entries cover the strata once, in random order; then the stratum that is furthest below its
+    share follows, ties by lot. Within a stratum the order is random. n = 8 is a prefix of n = 16.
     """
     kinds = np.unique(strata)
     waiting = {int(k): rng.permutation(np.flatnonzero(strata == k)).tolist() for k in kinds}

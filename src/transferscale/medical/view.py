@@ -24,7 +24,7 @@ from transferscale.clips.store import ClipWriter
 from transferscale.errors import UserError
 from transferscale.medical import layout as roi
 from transferscale.medical.cleaning import clean_run
-from transferscale.medical.series import Unreadable, read_series
+from transferscale.medical.series import UnreadableError, read_series
 from transferscale.medical.windows import window_starts
 from transferscale.tables import read_table, write_table
 
@@ -62,6 +62,8 @@ def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) ->
     """
     watch = Stopwatch()
     rows = read_table(recordings, "recordings").to_pylist()
+    if not rows:
+        raise UserError(f"{recordings}: no recording; index the dataset again")
     rows.sort(key=lambda row: (row["subject"], row["session"], row["run"], row["path"]))
     root, kind = Path(spec["root"]), spec["recordings"]["kind"]
     read, order, rule, parcels = _reader(spec, root)
@@ -69,7 +71,7 @@ def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) ->
     def load(row: Mapping[str, Any]) -> Run:
         try:
             series, left_out = read(root / row["path"])
-        except Unreadable as error:
+        except UnreadableError as error:
             raise UserError(
                 f"{root / row['path']}: {error}; move it away and index again, so that it is quarantined"
             ) from None
@@ -78,7 +80,7 @@ def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) ->
             raise UserError(f"{root / row['path']}: every parcel is constant; move it away and index again")
         return Run(clean_run(series, spec["clean"], row["tr_s"]), left_out, constant.tolist())
 
-    # Under the lock of its import, once: in several threads the modules would import one another half-loaded.
+    # The first alone: it imports nilearn, once and in one thread.
     runs = [load(rows[0])]
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         runs += pool.map(load, rows[1:])
@@ -104,7 +106,9 @@ def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) ->
                 "cleaning": {**spec["clean"], "filter": "discrete cosines", "scope": "a run at a time"},
                 "windows": dict(spec["windows"]),
                 "parcels": parcels,
-                "parcel_rule": "mean over the finite voxels of a label, RAS axes" if kind == "nifti" else "as given",
+                "parcel_rule": "mean over the finite voxels of a label, RAS axes"
+                if kind == "nifti"
+                else "as given",
                 "layout_rule": rule,
                 "block": "squares of floor(size / ceil(sqrt(parcels))) pixels from the upper left",
                 "orientation": sorted({row["orientation"] for row in rows}),
@@ -125,7 +129,8 @@ Reader = Callable[[Path], tuple[npt.NDArray[np.float64], int]]
 
 
 def _reader(spec: Mapping[str, Any], root: Path) -> tuple[Reader, list[list[int]] | None, str, int]:
-    """How a recording is read; the order of its parcels in the grid (``None``: the table's), in words; their number."""
+    """How a recording is read; the order of its parcels in the grid (``None``: the table's), in words; their
+    number."""
     if spec["recordings"]["kind"] == "series":
         return lambda path: (read_series(path), 0), None, roi.TABLE_RULE, 0
     from transferscale.medical import nifti

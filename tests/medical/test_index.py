@@ -1,0 +1,367 @@
+"""The index: every recording is used or quarantined with a reason; what is wrong with the dataset is said in
+a sentence."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+
+from conftest import Made, SmallSeries, made
+from transferscale.errors import UserError
+from transferscale.medical import nifti
+from transferscale.medical.series import UnreadableError
+from transferscale.tables import read_table
+
+IMAGES: dict[str, Any] = {
+    "dataset": "images",
+    "recordings": {"kind": "nifti", "pattern": "{subject}_bold.nii.gz", "atlas": "atlas.nii.gz"},
+    "windows": {"volumes": 8},
+    "max_quarantined": 0.5,
+    "tasks": {"group": {"target": "group", "kind": "classification", "metric": "auroc"}},
+}
+
+
+def write_image(path: Path, shape: tuple[int, ...] = (4, 4, 4, 20), tr_s: float = 2.0, seed: int = 0) -> None:
+    image = nibabel.Nifti1Image(
+        np.random.default_rng(seed).integers(0, 999, shape, dtype=np.int16), np.eye(4)
+    )
+    if len(shape) == 4:
+        image.header.set_zooms((1, 1, 1, tr_s))
+        image.header.set_xyzt_units("mm", "sec")
+    image.to_filename(path)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Made:
+    root = tmp_path / "images"
+    root.mkdir()
+    lines = ["participant_id\tgroup"]
+    for i in range(6):
+        write_image(root / f"sub-{i}_bold.nii.gz", seed=i)
+        lines.append(f"sub-{i}\t{'ab'[i % 2]}")
+    (root / "participants.tsv").write_text("\n".join(lines) + "\n")
+    write_image(root / "atlas.nii.gz", (4, 4, 4))
+    return made({**IMAGES, "root": str(root)}, tmp_path)
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = read_table(path, "recordings").to_pylist()
+    return found
+
+
+def test_every_recording_is_listed_with_its_subject(small_series: SmallSeries) -> None:
+    it = small_series(site_column="site", family_column="family").index()
+    found = rows(it.recordings)
+    assert [row["subject"] for row in found] == [f"sub-{i:02d}" for i in range(12)]
+    assert not rows(it.quarantine)
+    assert found[3] | {"bytes": 0, "sha256": ""} == {
+        "dataset": "small",
+        "subject": "sub-03",
+        "session": "",
+        "run": "",
+        "site": "s0",
+        "family_group": "f1",
+        "path": "series/sub-03.npy",
+        "n_volumes": 40,
+        "tr_s": 2.0,
+        "space": "parcels",
+        "orientation": "",
+        "mean_fd": None,
+        "bytes": 0,
+        "sha256": "",
+        "status": "ok",
+        "reason": "",
+        "participant.group": "b",
+        "participant.age": "23",
+    }
+
+
+def test_sessions_and_runs_are_read_from_the_path(small_series: SmallSeries) -> None:
+    pattern = "{subject}/ses-*/{subject}_ses-*_run-*_series.npy"
+    it = small_series(recordings={"kind": "series", "pattern": pattern, "tr_s": 1.0})
+    root = Path(it.dataset.root)
+    for i in range(12):
+        for session in ("pre", "post"):
+            folder = root / f"sub-{i:02d}" / f"ses-{session}"
+            folder.mkdir(parents=True)
+            data = np.random.default_rng(i).standard_normal((20 + len(session), 4))
+            np.save(folder / f"sub-{i:02d}_ses-{session}_run-2_series.npy", data)
+    found = rows(it.index().recordings)
+    assert len(found) == 24
+    assert {(row["session"], row["run"]) for row in found} == {("pre", "2"), ("post", "2")}
+
+
+def nan(path: Path) -> None:
+    data = np.load(path)
+    data[3, 2] = np.nan
+    np.save(path, data)
+
+
+def other_parcels(path: Path) -> None:
+    np.save(path, np.random.default_rng(0).standard_normal((40, 5)))
+
+
+BAD_SERIES: list[tuple[Callable[[Path], Any], str]] = [
+    (lambda p: p.unlink(), "no file fits"),
+    (nan, "1 values are not finite"),
+    (other_parcels, "5 parcels, the other recordings have 9"),
+    (lambda p: np.save(p, np.zeros((40, 9))), "every parcel is constant"),
+    (
+        lambda p: np.save(p, np.ones((10, 9)) * np.arange(10)[:, None]),
+        "10 volumes are too few for one window",
+    ),
+    (lambda p: np.save(p, np.zeros(40)), "not volumes x parcels"),
+    (lambda p: np.save(p, np.zeros((40, 9), dtype=complex)), "complex128"),
+    (lambda p: p.write_bytes(p.read_bytes()[:300]), "not a readable series"),
+    (lambda p: p.write_text("<!DOCTYPE html><html>404</html>"), "a web page"),
+    (lambda p: p.write_bytes(b""), "an empty file"),
+    (lambda p: np.save(p, np.array([{"a": 1}], dtype=object), allow_pickle=True), "not a readable series"),
+]
+
+
+@pytest.mark.parametrize(("damage", "reason"), BAD_SERIES, ids=[reason for _, reason in BAD_SERIES])
+def test_a_bad_series_is_quarantined_with_its_reason(
+    damage: Callable[[Path], Any], reason: str, small_series: SmallSeries
+) -> None:
+    it = small_series()
+    damage(Path(it.dataset.root) / "series" / "sub-04.npy")
+    it.index()
+    (bad,) = rows(it.quarantine)
+    assert bad["subject"] == "sub-04"
+    assert bad["status"] == "quarantined"
+    assert reason in bad["reason"]
+    assert len(rows(it.recordings)) == 11
+    assert json.loads(Path(f"{it.recordings}.prov.json").read_text())["quarantined"] == 1
+
+
+def halve(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_side(path: Path) -> None:
+    image = nibabel.load(path)
+    image.header["sform_code"] = image.header["qform_code"] = 0
+    bare = nibabel.Nifti1Image(np.asarray(image.dataobj), None, image.header)
+    bare.to_filename(path)
+
+
+BAD_IMAGES: list[tuple[Callable[[Path], Any], str]] = [
+    (halve, "truncated or damaged"),
+    (lambda p: write_image(p, (4, 4, 4)), "3 dimensions"),
+    (lambda p: write_image(p, (4, 4, 4, 5)), "too few for one window"),
+    (lambda p: write_image(p, tr_s=0.0), "set recordings.tr_s"),
+    (lambda p: write_image(p, tr_s=2000.0), "says TR 2000 s, which cannot be"),
+    (lambda p: p.write_text("<html>404</html>"), "a web page"),
+    (lambda p: p.write_bytes(b""), "an empty file"),
+    (without_side, "which side is left"),
+    (lambda p: (p.unlink(), p.symlink_to("../.git/annex/objects/nowhere")), "datalad get"),
+    (lambda p: p.with_name("sub-2_bold.json").write_text("{"), "not valid JSON"),
+    (
+        lambda p: p.with_name("sub-2_bold.json").write_text('{"RepetitionTime": "2 s"}'),
+        "not a positive number",
+    ),
+]
+
+
+@pytest.mark.parametrize(("damage", "reason"), BAD_IMAGES, ids=[reason for _, reason in BAD_IMAGES])
+def test_a_bad_image_is_quarantined_with_its_reason(
+    damage: Callable[[Path], Any], reason: str, images: Made
+) -> None:
+    damage(Path(images.dataset.root) / "sub-2_bold.nii.gz")
+    images.index()
+    (bad,) = rows(images.quarantine)
+    assert bad["subject"] == "sub-2"
+    assert reason in bad["reason"]
+    assert len(rows(images.recordings)) == 5
+
+
+def test_a_whole_image_is_not_unpacked_to_its_end(images: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("read to its end")
+
+    monkeypatch.setattr("transferscale.medical.nifti.gzip.open", refuse)
+    assert nifti.read_header(Path(images.dataset.root) / "sub-2_bold.nii.gz").n_volumes == 20
+
+
+def test_an_unpacked_image_that_is_truncated_is_quarantined(images: Made) -> None:
+    path = Path(images.dataset.root) / "sub-2.nii"
+    write_image(path)
+    assert nifti.read_header(path).n_volumes == 20
+    halve(path)
+    with pytest.raises(UnreadableError, match="truncated"):
+        nifti.read_header(path)
+
+
+def test_a_whole_gzip_of_several_members_is_not_called_truncated(images: Made) -> None:
+    import gzip
+
+    path = Path(images.dataset.root) / "sub-2_bold.nii.gz"
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(content[:1000]) + gzip.compress(content[1000:]))
+    images.index()
+    assert not rows(images.quarantine)
+
+
+def test_a_file_without_a_row_in_the_table_is_quarantined(small_series: SmallSeries) -> None:
+    it = small_series()
+    np.save(
+        Path(it.dataset.root) / "series" / "sub-99.npy", np.random.default_rng(0).standard_normal((40, 9))
+    )
+    (bad,) = rows(it.index().quarantine)
+    assert bad["subject"] == "sub-99"
+    assert bad["reason"] == "no row for this subject in participants.tsv"
+
+
+def test_the_json_rules_over_the_header_and_the_contradiction_is_noted(images: Made) -> None:
+    root = Path(images.dataset.root)
+    (root / "sub-1_bold.json").write_text('{"RepetitionTime": 1.5}')
+    found = {row["subject"]: row for row in rows(images.index().recordings)}
+    assert found["sub-1"]["tr_s"] == 1.5
+    assert found["sub-1"]["reason"] == "TR 1.5 s from the JSON, though the header says 2 s"
+    assert (found["sub-0"]["tr_s"], found["sub-0"]["reason"]) == (2.0, "")
+
+
+def test_the_configuration_rules_over_both() -> None:
+    assert nifti.repetition_time(3.0, 1.5, 2.0) == (
+        3.0,
+        "TR 3 s from recordings.tr_s, though the JSON says 1.5 s and the header says 2 s",
+    )
+
+
+def test_a_header_in_milliseconds_is_read_as_such(images: Made) -> None:
+    path = Path(images.dataset.root) / "sub-1_bold.nii.gz"
+    image = nibabel.load(path)
+    image.header.set_zooms((1, 1, 1, 2000.0))
+    image.header.set_xyzt_units("mm", "msec")
+    nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header).to_filename(path)
+    assert nifti.read_header(path).tr_s == 2.0
+
+
+def test_mean_displacement_is_read_from_fmripreps_confounds(images: Made) -> None:
+    table = Path(images.dataset.root) / "sub-1_bold.nii_desc-confounds_timeseries.tsv"
+    image = Path(images.dataset.root) / "sub-1_task-x_space-MNI_desc-preproc_bold.nii.gz"
+    table = image.with_name("sub-1_task-x_desc-confounds_timeseries.tsv")
+    table.write_text("csf\tframewise_displacement\n1\tn/a\n1\t0.2\n1\t0.4\n")
+    assert nifti.mean_displacement(image) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".1D", ".txt"])
+def test_text_series_are_read_like_arrays(ending: str, tmp_path: Path) -> None:
+    from transferscale.medical.series import read_series
+
+    data = np.arange(12.0).reshape(4, 3) / 7
+    mark = {".csv": ",", ".tsv": "\t"}.get(ending, " ")
+    head = "# AFNI\n" if ending == ".1D" else mark.join(["a", "b", "c"]) + "\n"
+    path = tmp_path / f"series{ending}"
+    path.write_text(head + "\n".join(mark.join(f"{v:.17g}" for v in row) for row in data) + "\n")
+    assert np.array_equal(read_series(path), data)
+
+
+# -- errors about the dataset as a whole ---------------------------------------------
+
+
+def edit(it: Made, change: Callable[[str], str]) -> None:
+    path = Path(it.dataset.root) / "participants.tsv"
+    path.write_text(change(path.read_text()))
+
+
+def test_a_missing_folder_names_the_key_root(tmp_path: Path) -> None:
+    it = made({**IMAGES, "root": str(tmp_path / "nowhere")}, tmp_path)
+    with pytest.raises(UserError, match=r"'images': key 'root': no folder"):
+        it.index()
+
+
+def test_a_missing_table_is_named(images: Made) -> None:
+    (Path(images.dataset.root) / "participants.tsv").unlink()
+    with pytest.raises(UserError, match=r"participants.tsv: no such file; keys 'root' and 'participants'"):
+        images.index()
+
+
+def test_a_missing_target_names_task_key_and_nearest_column(small_series: SmallSeries) -> None:
+    it = small_series(tasks={"g": {"target": "gruop", "kind": "classification", "metric": "auroc"}})
+    with pytest.raises(
+        UserError,
+        match=r"participants.tsv: no column 'gruop', which key 'tasks.g.target'.*did you mean 'group'",
+    ):
+        it.index()
+
+
+@pytest.mark.parametrize("key", ["subject_column", "site_column", "family_column"])
+def test_a_missing_column_names_its_key(key: str, small_series: SmallSeries) -> None:
+    with pytest.raises(UserError, match=rf"participants.tsv: no column 'nmae', which key '{key}'"):
+        small_series(**{key: "nmae"}).index()
+
+
+def test_a_byte_order_mark_and_blanks_are_no_obstacle(small_series: SmallSeries) -> None:
+    it = small_series()
+    edit(it, lambda text: "\ufeff" + text.replace("\tgroup", "\t group ").replace("\n", "\r\n"))
+    assert len(rows(it.index().recordings)) == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text + text.splitlines()[1] + "\n", "subject 'sub-00' has two rows"),
+        (lambda text: text.replace("\t", ","), "header has no tab"),
+        (lambda text: text + "sub-77\ta\n", "row 14 has 2 fields"),
+        (lambda text: text.replace("sub-03", "n/a"), "row 5 has no 'participant_id'"),
+        (lambda text: text.replace("family", "group"), "column 'group' appears twice"),
+        (lambda text: text.splitlines()[0] + "\n", "no subjects below the header"),
+        (lambda text: "", "empty"),
+        (lambda text: text.replace("\tb\t", "\ta\t"), "only one class, 'a'"),
+        (lambda text: text.replace("\t23\t", "\told\t"), "'old' of subject 'sub-03' is no number"),
+    ],
+)
+def test_a_table_that_will_not_do_is_told_in_a_sentence(
+    change: Callable[[str], str], message: str, small_series: SmallSeries
+) -> None:
+    it = small_series()
+    edit(it, change)
+    with pytest.raises(UserError, match=message) as caught:
+        it.index()
+    assert "participants.tsv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not it.recordings.exists()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("series/all.npy", r"lacks \{subject\}"),
+        ("../{subject}.npy", "leaves the dataset's root"),
+        ("serise/{subject}.npy", "fits no file under"),
+    ],
+)
+def test_a_pattern_that_cannot_work_is_told(pattern: str, message: str, small_series: SmallSeries) -> None:
+    with pytest.raises(UserError, match=rf"key 'recordings.pattern'.*{message}"):
+        small_series(recordings={"kind": "series", "pattern": pattern, "tr_s": 2.0}).index()
+
+
+def test_too_many_bad_recordings_stop_the_run_and_are_listed(small_series: SmallSeries) -> None:
+    it = small_series()
+    for i in range(4):
+        (Path(it.dataset.root) / "series" / f"sub-{i:02d}.npy").write_bytes(b"")
+    with pytest.raises(
+        UserError, match=r"4 of 12 recordings cannot be used, above max_quarantined 0.2.*sub-00"
+    ):
+        it.index()
+
+
+def test_no_usable_recording_is_an_error_whatever_share_is_allowed(small_series: SmallSeries) -> None:
+    it = small_series(max_quarantined=1.0, windows={"volumes": 100})
+    with pytest.raises(UserError, match="no usable recording"):
+        it.index()
+
+
+def test_only_files_of_equal_size_are_hashed(small_series: SmallSeries) -> None:
+    it = small_series()
+    np.save(
+        Path(it.dataset.root) / "series" / "sub-05.npy", np.random.default_rng(1).standard_normal((80, 9))
+    )
+    hashed = {row["subject"]: row["sha256"] for row in rows(it.index().recordings)}
+    assert hashed["sub-05"] is None
+    assert len({v for v in hashed.values() if v}) == 11
