@@ -69,9 +69,9 @@ TABLES: dict[str, Table] = {
             "fraction_rank": (REAL, "uniform in [0, 1) by hash: a nested fraction f keeps ranks < f"),
             "motion": (REAL, "mean absolute frame difference in units of the clip's SD"),
             "sharpness": (REAL, "variance of the Laplacian of the middle frame"),
-            "shard": (TEXT, "file in the clip store"),
-            "offset": (INT, "row in that file"),
-            "dropped": (YES, "kept out of training"),
+            "shard": (TEXT, "file in the clip store; null for a dropped row"),
+            "offset": (INT, "row in that file; null for a dropped row"),
+            "dropped": (YES, "kept out of training, and out of the store"),
             "reason": (TEXT, "why it was dropped"),
         }
     ),

@@ -1,8 +1,9 @@
 """Child processes that can be killed: a decoder that hangs or crashes costs one item, not the job.
 
 Notable:
-- decoders hang holding the interpreter's lock (dmlc/decord#373) and crash on hostile input, so neither a thread nor
-  an exception handler is enough; ``concurrent.futures`` has no way to kill the process of one item;
+- decoders hang holding the interpreter's lock (dmlc/decord#373) and crash on hostile input, so neither a
+  thread nor an exception handler is enough; ``concurrent.futures`` has no way to kill the process of one
+  item;
 - children are spawned, never forked: decord hangs in a forked child;
 - results come in the order of the items, whatever the number of children, and few are held at once.
 """

@@ -1,7 +1,9 @@
 """Frames of a video as small luminance squares, by decord or by PyAV.
 
-Both readers give the same thing: frame ``i`` as the audit counted it, shrunk so that the shorter side fits, rotated as
-a player would, cropped at the centre. decord is faster; PyAV reads what decord cannot (AV1, GIF, damaged indices).
+Both readers give the same thing: frame ``i`` as the audit counted it, shrunk so that the shorter side fits,
+rotated as a player would, cropped at the centre; the two differ by a grey level or two at most (five where
+a rotation is applied). decord seeks;
+PyAV reads what decord cannot (AV1, GIF, misleading indices), always from the start.
 """
 
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ Luminance = npt.NDArray[np.uint8]
 
 # Frames decoded at once: few enough to bound memory, many enough that the calls cost nothing.
 BLOCK = 128
+# decord 0.6 pads rows of these widths and then refuses to copy them ("The size must exactly match").
+DECORD_REFUSES = {8, 12, 16, 24, 48, 72}
 
 
 class Reader(Protocol):
@@ -35,7 +39,7 @@ def square(path: str, backend: str, width: int, height: int, frames: int, size: 
     path
         The file.
     backend
-        ``decord`` or ``pyav``, from the manifest.
+        ``decord`` or ``pyav``, from the manifest; the few widths that decord cannot give are read by PyAV.
     width, height
         Pixels after rotation, from the manifest.
     frames
@@ -45,7 +49,7 @@ def square(path: str, backend: str, width: int, height: int, frames: int, size: 
     """
     scale = size / min(width, height)
     wide, high = max(size, round(width * scale)), max(size, round(height * scale))
-    opener = DecordReader if backend == "decord" else PyAVReader
+    opener = DecordReader if backend == "decord" and wide not in DECORD_REFUSES else PyAVReader
     return Square(opener(path, wide, high), frames, size)
 
 
@@ -91,7 +95,7 @@ class DecordReader:
 
 
 class PyAVReader:
-    """PyAV, decoding in order from the start and never seeking, so that frame numbers are those of the audit."""
+    """PyAV, decoding in order from the start and never seeking: frame numbers are those of the audit."""
 
     def __init__(self, path: str, width: int, height: int) -> None:
         self.path, self.width, self.height = str(Path(path).absolute()), width, height
@@ -103,15 +107,22 @@ class PyAVReader:
 
     def _decode(self) -> Iterator[Luminance]:
         import av
+        from av.video.reformatter import VideoReformatter
 
-        with av.open(self.path, options={"protocol_whitelist": "file"}, metadata_errors="replace") as container:
+        shrink = VideoReformatter()
+        with av.open(
+            self.path, options={"protocol_whitelist": "file"}, metadata_errors="replace"
+        ) as container:
             stream = container.streams.best("video")
             stream.codec_context.thread_count = 1
             for frame in container.decode(stream):
                 turns = round(frame.rotation / 90) % 4
                 wide, high = (self.height, self.width) if turns % 2 else (self.width, self.height)
-                small = frame.reformat(width=wide, height=high, format="rgb24", interpolation="BICUBIC")
-                yield np.rot90(luminance(small.to_ndarray()), turns)
+                # Bilinear is what decord uses.
+                small = shrink.reformat(
+                    frame, width=wide, height=high, format="rgb24", interpolation="BILINEAR"
+                )
+                yield np.rot90(luminance(np.asarray(small.to_ndarray(), dtype=np.uint8)), turns)
 
     def take(self, frames: npt.NDArray[np.int64]) -> Luminance:
         """Luminance (frames, height, width) of these frames; going back decodes anew from the start."""
@@ -133,4 +144,5 @@ def luminance(rgb: npt.NDArray[np.uint8]) -> Luminance:
     """ITU-R BT.601 luma of RGB (..., 3), in integers so that every machine gives the same bytes."""
     weights = np.array([19595, 38470, 7471], dtype=np.uint32)
     total = rgb[..., 0] * weights[0] + rgb[..., 1] * weights[1] + rgb[..., 2] * weights[2]
-    return ((total + np.uint32(32768)) >> np.uint32(16)).astype(np.uint8)
+    luma: Luminance = ((total + np.uint32(32768)) >> np.uint32(16)).astype(np.uint8)
+    return luma

@@ -1,0 +1,225 @@
+"""The card of a corpus: what is in it, what is not and why, and how near its clips are to natural video."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from transferscale.artefacts import Stopwatch, atomic, write_json, write_provenance
+from transferscale.clips.store import ClipStore
+from transferscale.corpus.statistics import TARGETS, summary
+from transferscale.tables import read_table
+
+# Clips that the statistics are measured on, at most: those of least fraction_rank, a random sample by hash.
+SAMPLE = 2000
+# Contact sheet: columns, rows, height and width of a picture, gap; pixels.
+COLUMNS, ROWS, TILE, GAP = 12, 4, 96, 4
+NAMES = {
+    "spectrum_slope": "slope of the spatial power spectrum",
+    "gradient_kurtosis": "kurtosis of the gradient",
+    "frame_difference": "frame difference, in SD",
+}
+
+
+def write_card(
+    spec: Mapping[str, Any],
+    manifest: Path,
+    store: Path,
+    index: Path,
+    readme: Path,
+    contact: Path,
+    statistics: Path,
+) -> None:
+    """Write the card, the contact sheet and the statistics of a corpus.
+
+    Parameters
+    ----------
+    spec
+        ``Grid.card_spec``: ``name`` and ``clip``.
+    manifest, store, index
+        The corpus.
+    readme
+        Card, Markdown.
+    contact
+        Contact sheet, PNG: the middle frames of 48 clips.
+    statistics
+        JSON: ``spectrum_slope``, ``gradient_kurtosis``, ``frame_difference``, ``targets``, ``sources`` (the
+        same a kind of source), and the counts.
+    """
+    watch = Stopwatch()
+    videos = read_table(manifest, "manifest").to_pylist()
+    clips = read_table(index, "clips").to_pylist()
+    figures = measure(videos, clips, ClipStore(store))
+    write_json(statistics, figures)
+    with atomic(readme) as temporary:
+        temporary.write_text(card(spec, videos, clips, figures, contact.name), encoding="utf-8")
+    _contact_sheet(clips, ClipStore(store), contact)
+    for output in (readme, contact, statistics):
+        write_provenance(output, watch)
+
+
+def measure(
+    videos: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]], store: ClipStore
+) -> dict[str, Any]:
+    """Counts and statistics: the content of statistics.json."""
+    kinds = {video["video_id"]: _kind(video) for video in videos if video["status"] == "ok"}
+    kept = [clip for clip in clips if not clip["dropped"]]
+    sources = {}
+    for kind in sorted({_kind(video) for video in videos}):
+        mine = [clip for clip in kept if kinds[clip["video_id"]] == kind]
+        bad = [clip for clip in clips if clip["dropped"] and kinds[clip["video_id"]] == kind]
+        sources[kind] = {
+            **_counts([video for video in videos if _kind(video) == kind], mine, bad),
+            **summary(sample(mine, store)),
+        }
+    dropped = [clip for clip in clips if clip["dropped"]]
+    return {
+        **_counts(videos, kept, dropped),
+        **summary(sample(kept, store)),
+        "measured_on": min(SAMPLE, len(kept)),
+        "targets": TARGETS,
+        "sources": sources,
+        "reasons": {
+            "quarantined": _reasons(video["reason"] for video in videos if video["status"] != "ok"),
+            "dropped": _reasons(clip["reason"] for clip in dropped),
+        },
+    }
+
+
+def _kind(video: Mapping[str, Any]) -> str:
+    return str(video["source"]).split(":", 1)[1]
+
+
+def _counts(
+    videos: Sequence[Mapping[str, Any]],
+    kept: Sequence[Mapping[str, Any]],
+    dropped: Sequence[Mapping[str, Any]],
+) -> dict[str, int]:
+    return {
+        "videos": len(videos),
+        "ok": sum(video["status"] == "ok" for video in videos),
+        "quarantined": sum(video["status"] != "ok" for video in videos),
+        "clips_train": sum(clip["split"] == "train" for clip in kept),
+        "clips_heldout": sum(clip["split"] == "heldout" for clip in kept),
+        "dropped": len(dropped),
+    }
+
+
+def _reasons(reasons: Any) -> dict[str, int]:
+    """Counts by reason without its particulars (numbers, names in brackets or quotes)."""
+    return dict(
+        sorted(Counter(_heading(reason) for reason in reasons).items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def _heading(reason: str) -> str:
+    for mark in (":", " (", " '"):
+        reason = reason.split(mark)[0]
+    words = [word if not word.replace(".", "").isdigit() else "N" for word in reason.split(" ")]
+    return " ".join(words)
+
+
+def sample(clips: Sequence[Mapping[str, Any]], store: ClipStore) -> npt.NDArray[np.uint8]:
+    """At most :data:`SAMPLE` of these clips: (clips, frames, height, width)."""
+    chosen = sorted(clips, key=lambda clip: (clip["fraction_rank"], clip["clip_id"]))[:SAMPLE]
+    rows = store.rows([clip["shard"] for clip in chosen], [clip["offset"] for clip in chosen])
+    return store.take(rows).astype(np.uint8)
+
+
+def card(
+    spec: Mapping[str, Any],
+    videos: Sequence[Mapping[str, Any]],
+    clips: Sequence[Mapping[str, Any]],
+    figures: Mapping[str, Any],
+    contact: str,
+) -> str:
+    """The card's Markdown."""
+    clip = spec["clip"]
+    good = [video for video in videos if video["status"] == "ok"]
+    minutes = sum(video["duration_s"] or 0.0 for video in good) / 60
+    lines = [
+        f"# Corpus {spec['name']}",
+        "",
+        f"{figures['clips_train']} clips to train on and {figures['clips_heldout']} held out, from"
+        f" {figures['ok']} videos ({minutes:.1f} minutes). A clip is {clip['frames']} frames of"
+        f" {clip['size']} x {clip['size']} pixels, luminance, every {_ordinal(clip['stride'])} frame of its"
+        " video.",
+        "",
+        f"![Middle frames of clips]({contact})",
+        "",
+        "## Counts",
+        "",
+        "| source | video files | used | quarantined | clips to train on | held out | dropped |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, row in [*figures["sources"].items(), ("all", figures)]:
+        keys = ("videos", "ok", "quarantined", "clips_train", "clips_heldout", "dropped")
+        lines.append(f"| {name} | " + " | ".join(str(row[key]) for key in keys) + " |")
+    for word, heading in (("quarantined", "Quarantined videos"), ("dropped", "Dropped clips")):
+        lines += ["", f"## {heading}", ""]
+        lines += _reason_table(figures["reasons"][word])
+    bad = [video for video in videos if video["status"] != "ok"]
+    lines += [f"- `{_plain(Path(video['uri']).name)}`: {_plain(video['reason'])}" for video in bad[:50]]
+    if len(bad) > 50:
+        lines.append(f"- and {len(bad) - 50} more, in the manifest")
+    licences = Counter(video["licence"] or "not declared" for video in good)
+    lines += ["", "## Licences", "", "| licence | videos |", "|---|---|"]
+    lines += [f"| {_plain(licence)} | {count} |" for licence, count in sorted(licences.items())]
+    lines += ["", "## Statistics of natural video", ""]
+    lines += [
+        f"Measured on {figures['measured_on']} clips as stored; definitions in `corpus/statistics.py`.",
+        "",
+    ]
+    names = list(figures["sources"]) if len(figures["sources"]) > 1 else []
+    lines += ["| statistic | natural video | this corpus | " + "".join(f"{name} | " for name in names)]
+    lines[-1] = lines[-1].rstrip()
+    lines += ["|---" * (3 + len(names)) + "|"]
+    for key, name in NAMES.items():
+        values = [figures[key], *(figures["sources"][source][key] for source in names)]
+        shown = " | ".join("undefined" if value is None else f"{value:.3g}" for value in values)
+        lines.append(f"| {name} | about {figures['targets'][key]:g} | {shown} |")
+    motions = [row["motion"] for row in clips if row["motion"] is not None and not row["dropped"]]
+    if motions:
+        low, middle, high = np.percentile(motions, [5, 50, 95])
+        lines += [
+            "",
+            f"Motion of single clips, in SD: median {middle:.3f}, 5 to 95 %: {low:.3f} to {high:.3f}.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _ordinal(n: int) -> str:
+    return {1: "single", 2: "second", 3: "third"}.get(n, f"{n}th")
+
+
+def _plain(text: str) -> str:
+    """Text that cannot break a table or a code span."""
+    return "".join(c if c.isprintable() else "?" for c in text).replace("|", "/").replace("`", "'")
+
+
+def _reason_table(reasons: Mapping[str, int]) -> list[str]:
+    if not reasons:
+        return ["None."]
+    return ["| reason | count |", "|---|---|", *(f"| {_plain(r)} | {n} |" for r, n in reasons.items()), ""]
+
+
+def _contact_sheet(clips: Sequence[Mapping[str, Any]], store: ClipStore, path: Path) -> None:
+    """Middle frames of clips spread evenly over the corpus, in its order."""
+    from PIL import Image
+
+    kept = [clip for clip in clips if not clip["dropped"]]
+    chosen = [kept[i] for i in np.unique(np.linspace(0, len(kept) - 1, COLUMNS * ROWS).round().astype(int))]
+    pictures = store.take(store.rows([c["shard"] for c in chosen], [c["offset"] for c in chosen]))[
+        :, store.shape[0] // 2
+    ]
+    rows = -(-len(chosen) // COLUMNS)
+    step = TILE + GAP
+    sheet = Image.new("L", (COLUMNS * step + GAP, rows * step + GAP), 255)
+    for i, picture in enumerate(pictures):
+        tile = Image.fromarray(picture.astype(np.uint8)).resize((TILE, TILE), Image.Resampling.NEAREST)
+        sheet.paste(tile, (GAP + i % COLUMNS * step, GAP + i // COLUMNS * step))
+    with atomic(path) as temporary:
+        sheet.save(temporary, format="PNG")

@@ -1,0 +1,91 @@
+"""The synthetic corpus as real mp4 files, which then go the way of any video."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from transferscale.artefacts import Stopwatch, atomic, write_provenance
+from transferscale.corpus.children import Failure, each
+from transferscale.corpus.motion import film
+
+# Nearly lossless; a key frame a second or so; no B-frames; one thread, so that the bytes do not depend on the
+# machine's number of cores.
+X264 = {"preset": "veryfast", "crf": "16", "g": "16", "bf": "0", "threads": "1"}
+
+
+class Job(TypedDict):
+    """What a child needs to make one file."""
+
+    path: str
+    seed: int
+    number: int
+    frames: int
+    fps: int
+    size: int
+
+
+def write_videos(spec: Mapping[str, Any], out: Path, threads: int) -> None:
+    """Write the files of the synthetic corpus.
+
+    Parameters
+    ----------
+    spec
+        ``Grid.synth_spec``: ``seed``, ``files``, ``seconds``, ``fps``, ``size`` (pixels). A file's content
+        depends on the seed, its number and its geometry alone, so that more files leave the others as they
+        are.
+    out
+        Folder of ``motion-00000.mp4`` and so on.
+    threads
+        Child processes.
+    """
+    watch = Stopwatch()
+    frames = round(spec["seconds"] * spec["fps"])
+    with atomic(out) as folder:
+        folder.mkdir()
+        jobs: list[Job] = [
+            {
+                "path": str(folder / f"motion-{number:05d}.mp4"),
+                "seed": spec["seed"],
+                "number": number,
+                "frames": frames,
+                "fps": spec["fps"],
+                "size": spec["size"],
+            }
+            for number in range(spec["files"])
+        ]
+        for job, answer in zip(
+            jobs, tqdm(each(make, jobs, threads, _patience), "synth", len(jobs), disable=None), strict=True
+        ):
+            if isinstance(answer, Failure):
+                raise RuntimeError(f"{Path(job['path']).name}: {answer.reason}")
+    write_provenance(out, watch, files=len(jobs), frames_per_file=frames)
+
+
+def _patience(job: Job) -> float:
+    return 60 + 1e-5 * job["frames"] * job["size"] ** 2
+
+
+def make(job: Job) -> None:
+    """Draw and encode one file; runs in a child."""
+    encode(
+        film(job["seed"], job["number"], job["frames"], job["fps"], job["size"]),
+        job["fps"],
+        Path(job["path"]),
+    )
+
+
+def encode(pictures: npt.NDArray[np.uint8], fps: int, path: Path) -> None:
+    """Encode luminance (frames, height, width), even sizes, as H.264 in mp4."""
+    import av
+
+    with av.open(str(path.absolute()), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("libx264", rate=fps, options=X264)
+        stream.height, stream.width = pictures.shape[1:]
+        stream.pix_fmt = "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
+        container.mux(stream.encode(None))
