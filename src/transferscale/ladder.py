@@ -165,8 +165,8 @@ class Scale:
         kept = self.kept(mask_ratio)
         encoder = self.depth * _block_saved(self.width, self.heads, kept) + kept * (self.patch + self.width)
         decoder = _block_saved(self.decoder_width, self.depth, self.tokens)
-        decoder += (self.tokens - kept) * (2 * self.decoder_width + 2 * self.patch)
-        return 4 * (4 * self.params_total + batch * (encoder + decoder + self.tokens * self.patch))
+        decoder += 2 * self.tokens * self.decoder_width + (self.tokens - kept) * self.patch
+        return 4 * (4 * self.params_total + batch * (encoder + decoder))
 
     def _tokenizer_flops(self, tokens: int) -> int:
         return 2 * tokens * self.patch * self.width
@@ -206,5 +206,5 @@ def _block_flops(width: int, tokens: int) -> int:
 
 
 def _block_saved(width: int, heads: int, tokens: int) -> int:
-    """Numbers a block keeps for the backward pass: 18 activations of its width a token, and a few a head."""
-    return tokens * (18 * width + 5 * heads)
+    """Numbers a block keeps for the backward pass: 19 activations of its width a token, and a few a head."""
+    return tokens * (19 * width + 5 * heads)

@@ -1,7 +1,7 @@
 """Random numbers by counter: a function of names, not of what was drawn before.
 
-Order, flips and masks depend on (seed, purpose, visit, clip) alone, so that a run that was killed and resumed, or that
-continues another, sees exactly what it would have seen (docs/design.md, rule 5).
+Order, flips and masks depend on (seed, purpose, visit, clip) alone, so that a run that was killed and resumed
+sees exactly what it would have seen (docs/design.md, rule 5).
 """
 
 import hashlib

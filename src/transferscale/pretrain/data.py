@@ -1,7 +1,7 @@
 """Clips for pretraining: which ones, in which order, flipped or not, on which scale.
 
-Read from the memory-mapped clip store in the training process: 75,000 clips/s, against at most a thousand that a
-network of this ladder takes, so no worker processes.
+Read from the memory-mapped clip store in the training process, which is far faster than a network of this
+ladder takes them, so there are no worker processes.
 """
 
 from collections.abc import Iterator
@@ -47,6 +47,10 @@ class Subset:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def first(self, count: int) -> "Subset":
+        """The first ``count`` clips."""
+        return Subset(self.rows[:count], self.ids[:count], self.videos[:count])
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -61,7 +65,7 @@ class Moments:
 
 
 def subset(store: ClipStore, index: Path, split: str) -> Subset:
-    """Clips of a split that were not dropped, in the order of their nested rank, so that a prefix is a subset.
+    """Clips of a split that were not dropped, in the order of their nested rank: a prefix is a subset.
 
     Raises
     ------
@@ -71,7 +75,9 @@ def subset(store: ClipStore, index: Path, split: str) -> Subset:
     table = read_table(index, "clips")
     rows: list[dict[str, Any]] = [
         row
-        for row in table.select(["clip_id", "video_id", "split", "fraction_rank", "shard", "offset", "dropped"]).to_pylist()
+        for row in table.select(
+            ["clip_id", "video_id", "split", "fraction_rank", "shard", "offset", "dropped"]
+        ).to_pylist()
         if row["split"] == split and not row["dropped"]
     ]
     rows.sort(key=lambda row: (row["fraction_rank"], row["clip_id"]))
@@ -79,8 +85,8 @@ def subset(store: ClipStore, index: Path, split: str) -> Subset:
     for row in rows:
         if not 0 <= row["offset"] < sizes.get(row["shard"], 0):
             raise UserError(
-                f"{index}: clip '{row['clip_id']}' is at row {row['offset']} of {row['shard']}, which the clip store "
-                f"{store.folder} does not have; make both again with 'transferscale corpus clips'"
+                f"{index}: clip '{row['clip_id']}' is at row {row['offset']} of {row['shard']}, which "
+                f"the clip store {store.folder} lacks; make both again with 'transferscale corpus clips'"
             )
     return Subset(
         store.rows([row["shard"] for row in rows], [row["offset"] for row in rows]),
@@ -108,14 +114,18 @@ def moments(store: ClipStore, clips: Subset) -> Moments:
     mean = float((counts * levels).sum() / counts.sum())
     sd = float(np.sqrt((counts * (levels - mean) ** 2).sum() / counts.sum()))
     if sd == 0:
-        raise UserError(f"{store.folder}: all pixels of the training clips are the same; check the corpus' contact sheet")
+        raise UserError(
+            f"{store.folder}: all pixels of the training clips are the same; check the corpus' contact sheet"
+        )
     return Moments(mean, sd)
 
 
 class ClipStream:
-    """Batches of step ``start``, ``start`` + 1, ...: endless passes over the clips, each in an order of its own."""
+    """Batches of step ``start``, ``start`` + 1, ...: endless passes over the clips, each in its own order."""
 
-    def __init__(self, store: ClipStore, clips: Subset, scale: Moments, seed: int, batch: int, start: int) -> None:
+    def __init__(
+        self, store: ClipStore, clips: Subset, scale: Moments, seed: int, batch: int, start: int = 0
+    ) -> None:
         self.store, self.clips, self.scale = store, clips, scale
         self.seed, self.batch, self.start = seed, batch, start
 

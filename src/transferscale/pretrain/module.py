@@ -1,9 +1,10 @@
 """The Lightning module of a rung: one step, the optimiser, the learning rate, the curve."""
 
+import math
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
 from transferscale.errors import UserError
@@ -21,17 +22,18 @@ class RungModule(LightningModule):  # type: ignore[misc]
 
     Attributes
     ----------
-    curve
-        One row a step: columns of table ``curve``.
+    loss, norm
+        Loss and gradient norm (before clipping) of the last step.
     """
 
-    def __init__(self, objective: Objective, schedule: Schedule, spec: dict[str, Any]) -> None:
+    def __init__(
+        self, objective: Objective, schedule: Schedule, batch: int, learning_rate: float, weight_decay: float
+    ) -> None:
         super().__init__()
         self.objective, self.schedule = objective, schedule
         self.networks = nn.ModuleDict({"encoder": objective.encoder, "decoder": objective.decoder})
-        self.batch, self.rate, self.decay = int(spec["batch"]), spec["learning_rate"], spec["weight_decay"]
-        self.curve: list[dict[str, Any]] = []
-        self._loss, self._norm = float("nan"), float("nan")
+        self.batch, self.rate, self.decay = batch, learning_rate, weight_decay
+        self.loss, self.norm = float("nan"), float("nan")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW over the muP groups; each group remembers its rate at factor 1."""
@@ -48,29 +50,36 @@ class RungModule(LightningModule):  # type: ignore[misc]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss of a batch."""
-        loss = self.objective.losses(*batch).mean()
-        self._loss = loss.item()
-        if not torch.isfinite(loss.detach()):
+        loss: Tensor = self.objective.losses(*batch).mean()
+        self.loss = loss.item()
+        if not math.isfinite(self.loss):
             raise UserError(
-                f"loss is {self._loss} at step {self.global_step + 1} of the trunk; lower pretrain.learning_rate "
-                f"(now {self.rate}) or look at the clips"
+                f"loss is {self.loss} at step {self.global_step + 1}; "
+                f"lower pretrain.learning_rate (now {self.rate}) or look at the clips"
             )
         return loss
 
     def configure_gradient_clipping(self, *args: Any, **kwargs: Any) -> None:
         """Clip the norm over all parameters, and keep what it was."""
-        self._norm = float(nn.utils.clip_grad_norm_(self.networks.parameters(), CLIP_NORM))
+        self.norm = float(nn.utils.clip_grad_norm_(self.networks.parameters(), CLIP_NORM))
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Add a row to the curve."""
-        step: int = self.global_step
-        self.curve.append(
+
+class Curve(Callback):  # type: ignore[misc]
+    """The training curve, one row a step: columns of table ``curve``."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+
+    def on_train_batch_end(self, trainer: Trainer, module: RungModule, *args: Any) -> None:
+        """Add the row of the step that was just taken."""
+        step = trainer.global_step
+        self.rows.append(
             {
                 "step": step,
-                "clips_seen": step * self.batch,
-                "phase": self.schedule.phase(step - 1),
-                "loss": self._loss,
-                "learning_rate": self.schedule.factor(step - 1),
-                "grad_norm": self._norm,
+                "clips_seen": step * module.batch,
+                "phase": module.schedule.phase(step - 1),
+                "loss": module.loss,
+                "learning_rate": module.schedule.factor(step - 1),
+                "grad_norm": module.norm,
             }
         )

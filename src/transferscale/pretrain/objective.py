@@ -16,12 +16,17 @@ from transferscale.pretrain.mae import MaskedAutoencoder
 class Objective(Protocol):
     """An encoder, a decoder that is dropped after pretraining, and a loss a clip."""
 
-    encoder: VideoTransformer
-    decoder: nn.Module
+    @property
+    def encoder(self) -> VideoTransformer:
+        """What is kept for transfer."""
+        ...
 
-    def losses(
-        self, clip: Float[Tensor, "batch time height width"], draw: Draw
-    ) -> Float[Tensor, "batch"]:
+    @property
+    def decoder(self) -> nn.Module:
+        """What is dropped."""
+        ...
+
+    def losses(self, clip: Float[Tensor, "batch time height width"], draw: Draw) -> Float[Tensor, " batch"]:  # type: ignore[name-defined]
         """Loss of every clip; whatever is random comes from ``draw``."""
         ...
 
