@@ -62,13 +62,23 @@ def job_times(results: Path) -> dict[str, list[float]]:
 def processor() -> str:
     """Name of the processor."""
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
+    names = (
+        [
+            line.split(":")[1].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        if info.exists()
+        else []
+    )
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def main() -> None:
     """Run, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("study", nargs="?", default="config/config.yaml")
     parser.add_argument("--config", nargs="*", default=[])
     parser.add_argument("--out", type=Path)
@@ -86,7 +96,8 @@ def main() -> None:
         results = next((folder / "results").iterdir())
         times = job_times(results)
         flops = sum(
-            json.loads(path.read_text())["flops_formula"] for path in results.glob("pretrain/**/rung*/model.json")
+            json.loads(path.read_text())["flops_formula"]
+            for path in results.glob("pretrain/**/rung*/model.json")
             if path.parent.name == max(p.name for p in path.parent.parent.glob("rung*"))
         )
         size = sum(p.stat().st_size for p in results.rglob("*") if p.is_file())
@@ -105,7 +116,10 @@ def main() -> None:
         "",
         "| jobs | number | wall s, sum | wall s, longest |",
         "|---|---|---|---|",
-        *(f"| {verb} | {len(t)} | {sum(t):.1f} | {max(t):.1f} |" for verb, t in sorted(times.items(), key=lambda i: -sum(i[1]))),
+        *(
+            f"| {verb} | {len(t)} | {sum(t):.1f} | {max(t):.1f} |"
+            for verb, t in sorted(times.items(), key=lambda i: -sum(i[1]))
+        ),
     ]
     text = "\n".join(rows) + "\n"
     print(text)

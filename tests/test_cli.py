@@ -9,7 +9,9 @@ import pytest
 
 from transferscale.cli import app
 
-VERBS = [(group, verb) for group, command in app.commands.items() for verb in getattr(command, "commands", {})]
+VERBS = [
+    (group, verb) for group, command in app.commands.items() for verb in getattr(command, "commands", {})
+]
 
 
 def run(*arguments, cwd=None):
@@ -27,7 +29,8 @@ def test_every_verb_has_help_with_an_example(group, verb):
 
 
 def test_starting_imports_no_heavy_library(tmp_path):
-    code = "import sys, transferscale.cli; print([m for m in ('torch', 'pandas', 'scipy', 'nilearn', 'matplotlib', 'pyarrow') if m in sys.modules])"
+    heavy = ("torch", "pandas", "scipy", "nilearn", "matplotlib", "pyarrow")
+    code = f"import sys, transferscale.cli; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 

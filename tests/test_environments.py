@@ -12,12 +12,18 @@ from transferscale import __version__
 
 
 def pins(lines):
-    return dict((canonicalize_name(n), v) for n, v in (line.strip().split("==") for line in lines if "==" in line and line[0] != "#"))
+    return {
+        canonicalize_name(n): v
+        for n, v in (line.strip().split("==") for line in lines if "==" in line and line[0] != "#")
+    }
 
 
 def requirements(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    listed = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    listed = [
+        *project["dependencies"],
+        *(r for extra in project["optional-dependencies"].values() for r in extra),
+    ]
     return [r for r in map(Requirement, listed) if r.name != "transferscale"]
 
 

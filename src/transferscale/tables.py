@@ -127,7 +127,10 @@ TABLES: dict[str, Table] = {
             "orientation": (TEXT, "axis codes of the image, as in RAS; empty for series"),
             "mean_fd": (REAL, "mean framewise displacement in mm, null when unknown"),
             "bytes": (INT, "size of the file"),
-            "sha256": (TEXT, "SHA-256 of the file where another recording has its size, null elsewhere: no copy of it"),
+            "sha256": (
+                TEXT,
+                "SHA-256 of the file where another recording has its size, null elsewhere: no copy of it",
+            ),
             "status": (TEXT, "ok or quarantined"),
             "reason": (TEXT, "why it was quarantined"),
         },
@@ -317,5 +320,7 @@ def read_table(path: Path | str, name: str) -> pa.Table:
         raise UserError(f"{path}: not a readable parquet file ({str(error).splitlines()[0]})") from None
     missing = [column for column in TABLES[name].columns if column not in data.column_names]
     if missing:
-        raise UserError(f"{path}: column '{missing[0]}' of table {name} is missing; {nearest(missing[0], data.column_names)}")
+        raise UserError(
+            f"{path}: column '{missing[0]}' of table {name} is missing; {nearest(missing[0], data.column_names)}"
+        )
     return data

@@ -15,7 +15,9 @@ def write(folder, clips, shard_bytes):
 
 
 @settings(max_examples=20, deadline=None)
-@given(n=st.integers(1, 12), shard=st.integers(1, 5), kind=st.sampled_from(["uint8", "float32"]), data=st.data())
+@given(
+    n=st.integers(1, 12), shard=st.integers(1, 5), kind=st.sampled_from(["uint8", "float32"]), data=st.data()
+)
 def test_clips_come_back_in_the_order_asked_for(tmp_path_factory, n, shard, kind, data):
     clips = (np.random.default_rng(n).random((n, 2, 3, 3)) * 255).astype(kind)
     folder = tmp_path_factory.mktemp("store")
@@ -29,7 +31,10 @@ def test_clips_come_back_in_the_order_asked_for(tmp_path_factory, n, shard, kind
 
 
 def test_a_clip_of_another_shape_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="the store holds"), ClipWriter(tmp_path, (2, 3, 3), "uint8") as writer:
+    with (
+        pytest.raises(ValueError, match="the store holds"),
+        ClipWriter(tmp_path, (2, 3, 3), "uint8") as writer,
+    ):
         writer.add(np.zeros((2, 3, 4), np.uint8))
 
 

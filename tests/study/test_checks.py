@@ -34,7 +34,10 @@ def test_a_complete_dataset_passes_also_with_a_byte_order_mark(dataset, tmp_path
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        (TABLE.replace("Age", "Ages"), r"no column 'Age' \(key 'tasks.age.target' of dataset 'mine'\); did you mean 'Ages'"),
+        (
+            TABLE.replace("Age", "Ages"),
+            r"no column 'Age' \(key 'tasks.age.target' of dataset 'mine'\); did you mean 'Ages'",
+        ),
         (TABLE.replace("participant_id", "subject"), "no column 'participant_id'"),
         (TABLE.split("\n")[0] + "\n", "the table has no rows"),
         (TABLE.replace("sub-", "person-"), "no such file, nor for any other subject"),

@@ -28,7 +28,9 @@ def specs(grid: Grid) -> dict[str, str]:
     """Path -> spec of every checkpoint, feature file and prediction table."""
     found = {r.folder: grid.rung_spec(r.family, r.depth, r.seed, r.rung) for r in grid.checkpoints()}
     for dataset in grid.study.datasets:
-        found |= {f"{dataset.dataset}/{r.reader_id}": grid.features_spec(dataset.dataset, r) for r in grid.frozen()}
+        found |= {
+            f"{dataset.dataset}/{r.reader_id}": grid.features_spec(dataset.dataset, r) for r in grid.frozen()
+        }
         found[f"{dataset.dataset}/splits"] = grid.split_spec(dataset.dataset)
     found |= {cell.path: grid.fit_spec(cell) for cell in grid.cells()}
     return {path: json.dumps(spec, sort_keys=True) for path, spec in found.items()}
@@ -60,7 +62,9 @@ def test_changing_a_stage_changes_that_stage_alone(study):
     after = specs(with_changes(study, "transfer.read_outs.full", steps=7))
     assert {path for path in before if before[path] != after[path]} == {p for p in before if "/full/" in p}
     after = specs(with_changes(study, "pretrain", learning_rate=0.1))
-    assert {path for path in before if before[path] != after[path]} == {p for p in before if p.startswith("pretrain")}
+    assert {path for path in before if before[path] != after[path]} == {
+        p for p in before if p.startswith("pretrain")
+    }
 
 
 def test_reader_names_can_be_read_back(study):

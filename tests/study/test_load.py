@@ -75,7 +75,9 @@ def test_a_mistake_gives_one_sentence(content, key, value, sentence):
 def test_a_mistake_in_a_dataset_names_the_datasets_file(root, tmp_path, content):
     text = (root / "config/datasets/demo.yaml").read_text().replace("volumes: 16", "volums: 16")
     (tmp_path / "mine.yaml").write_text(text)
-    with pytest.raises(UserError, match=r"mine\.yaml: unknown key 'windows\.volums'; did you mean 'volumes'\?"):
+    with pytest.raises(
+        UserError, match=r"mine\.yaml: unknown key 'windows\.volums'; did you mean 'volumes'\?"
+    ):
         load_study(change(content, "datasets", [str(tmp_path / "mine.yaml")]))
 
 

@@ -68,6 +68,8 @@ def jobs_of(clone: Path, snakemake: Run, tiny: object) -> Callable[..., Counter[
         (clone / "changed.yaml").write_text(yaml.safe_dump(study))
         dry = snakemake("-n", "--configfile", "changed.yaml")
         assert dry.returncode == 0, dry.stdout[-4000:]
-        return Counter({m[1]: int(m[2]) for m in re.finditer(r"^([a-z_]+) +(\d+)$", dry.stdout, re.M) if m[1] != "total"})
+        return Counter(
+            {m[1]: int(m[2]) for m in re.finditer(r"^([a-z_]+) +(\d+)$", dry.stdout, re.M) if m[1] != "total"}
+        )
 
     return count

@@ -11,7 +11,13 @@ pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 # What gathers a whole study runs again whenever the study grows: these read tables, train nothing.
 GATHER = Counter(
-    study_check=1, transfer_collect=1, scaling_checkpoints=1, scaling_gain=1, scaling_laws=1, report_build=1, all=1
+    study_check=1,
+    transfer_collect=1,
+    scaling_checkpoints=1,
+    scaling_gain=1,
+    scaling_laws=1,
+    report_build=1,
+    all=1,
 )
 
 
@@ -64,13 +70,17 @@ def test_one_more_seed_runs_only_its_own_jobs(jobs_of):
 def test_one_more_label_count_runs_only_its_own_jobs(jobs_of):
     gather = GATHER - Counter(scaling_checkpoints=1)
     assert jobs_of(transfer__labels=[6, 8, "all"])["transfer_ridge"] == 12
-    assert jobs_of(transfer__labels=[6, 8, "all"]) - Counter(scaling_checkpoints=1) == gather + Counter(transfer_ridge=12)
+    assert jobs_of(transfer__labels=[6, 8, "all"]) - Counter(scaling_checkpoints=1) == gather + Counter(
+        transfer_ridge=12
+    )
 
 
 def test_changing_a_stage_reruns_it_and_what_follows(jobs_of):
     changed = jobs_of(transfer__read_outs__full__steps=4)
     assert changed["transfer_full"] == 4
-    assert not {"pretrain_rung", "transfer_ridge", "transfer_features", "corpus_clips", "medical_view"} & set(changed)
+    assert not {"pretrain_rung", "transfer_ridge", "transfer_features", "corpus_clips", "medical_view"} & set(
+        changed
+    )
     changed = jobs_of(pretrain__learning_rate=0.003)
     assert changed["pretrain_rung"] == 6
     assert changed["transfer_features"] == 6  # checkpoints, not the random weights
@@ -82,7 +92,9 @@ def test_changing_a_stage_reruns_it_and_what_follows(jobs_of):
 
 
 def test_a_misspelt_key_stops_before_any_job(clone, snakemake):
-    (clone / "bad.yaml").write_text((clone / "tests/workflow/tiny.yaml").read_text().replace("depths", "dephts"))
+    (clone / "bad.yaml").write_text(
+        (clone / "tests/workflow/tiny.yaml").read_text().replace("depths", "dephts")
+    )
     stopped = snakemake("--configfile", "bad.yaml")
     assert stopped.returncode == 1
     assert "bad.yaml: unknown key 'pretrain.vit.dephts'; did you mean 'depths'?" in stopped.stdout

@@ -17,6 +17,7 @@ rule pretrain_rung:
         depth="[0-9]+",
         seed="[0-9]+",
         rung="[0-9]+",
+    priority: lambda w: int(w.depth)  # the deepest trunk is the longest chain, so it starts first
     conda:
         "../../envs/train.yaml"
     threads: STUDY.pretrain.threads

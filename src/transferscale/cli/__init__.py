@@ -23,7 +23,15 @@ def app() -> None:
     """
 
 
-for group in (study.study, corpus.corpus, pretrain.pretrain, medical.medical, transfer.transfer, scaling.scaling, report.report):
+for group in (
+    study.study,
+    corpus.corpus,
+    pretrain.pretrain,
+    medical.medical,
+    transfer.transfer,
+    scaling.scaling,
+    report.report,
+):
     app.add_command(group)
 
 

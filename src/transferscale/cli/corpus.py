@@ -14,7 +14,9 @@ def corpus() -> None:
     """Videos into clips: synthetic corpus, manifest, clips, card."""
 
 
-@corpus.command(example="""transferscale corpus synth --out videos --spec '{"seed":0,"files":20,"seconds":3,"fps":16,"size":64}'""")
+@corpus.command(
+    example="""transferscale corpus synth --out videos --spec '{"seed":0,"files":20,"seconds":3,"fps":16,"size":64}'"""
+)
 @options.spec
 @options.threads
 @options.out
@@ -37,7 +39,9 @@ def index(spec: dict[str, Any], synthetic: Path | None, threads: int, out: Path)
     run(spec, synthetic, out, threads)
 
 
-@corpus.command(example="transferscale corpus clips --spec spec.json --manifest manifest.parquet --store clips --index clips.parquet")
+@corpus.command(
+    example="transferscale corpus clips --spec spec.json --manifest m.parquet --store clips --index c.parquet"
+)
 @options.spec
 @options.path("--manifest", "Manifest of the corpus.")
 @options.path("--store", "Folder of the clip store to write.")
@@ -50,7 +54,9 @@ def clips(spec: dict[str, Any], manifest: Path, store: Path, index: Path, thread
     cut(spec, manifest, store, index, threads)
 
 
-@corpus.command(example="transferscale corpus card --spec spec.json --manifest manifest.parquet --store clips --index clips.parquet ...")
+@corpus.command(
+    example="transferscale corpus card --spec spec.json --manifest m.parquet --store clips --index c.parquet ..."
+)
 @options.spec
 @options.path("--manifest", "Manifest of the corpus.")
 @options.path("--store", "Clip store.")
@@ -58,7 +64,15 @@ def clips(spec: dict[str, Any], manifest: Path, store: Path, index: Path, thread
 @options.path("--readme", "Card to write.")
 @options.path("--contact", "Contact sheet (PNG) to write.")
 @options.path("--statistics", "Statistics (JSON) to write.")
-def card(spec: dict[str, Any], manifest: Path, store: Path, index: Path, readme: Path, contact: Path, statistics: Path) -> None:
+def card(
+    spec: dict[str, Any],
+    manifest: Path,
+    store: Path,
+    index: Path,
+    readme: Path,
+    contact: Path,
+    statistics: Path,
+) -> None:
     """Describe a corpus: counts, licences, natural-video statistics, a contact sheet."""
     from transferscale.corpus.card import write_card
 

@@ -14,7 +14,9 @@ def medical() -> None:
     """Recordings into views: index, layout as clips, outer folds."""
 
 
-@medical.command(example="""transferscale medical simulate --out simulated --spec '{"subjects":48,"class_effect":1.2,...}'""")
+@medical.command(
+    example="""transferscale medical simulate --out simulated --spec '{"subjects":48,"class_effect":1.2,...}'"""
+)
 @options.spec
 @options.threads
 @options.out
@@ -25,7 +27,9 @@ def simulate(spec: dict[str, Any], threads: int, out: Path) -> None:
     write_dataset(spec, out, threads)
 
 
-@medical.command(example="transferscale medical index --spec spec.json --recordings recordings.parquet --quarantine quarantine.parquet")
+@medical.command(
+    example="transferscale medical index --spec spec.json --recordings ok.parquet --quarantine bad.parquet"
+)
 @options.spec
 @options.path("--recordings", "Table of usable recordings to write.")
 @options.path("--quarantine", "Table of quarantined recordings to write.")
@@ -36,7 +40,9 @@ def index(spec: dict[str, Any], recordings: Path, quarantine: Path) -> None:
     run(spec, recordings, quarantine)
 
 
-@medical.command(example="transferscale medical view --spec spec.json --recordings recordings.parquet --out roi")
+@medical.command(
+    example="transferscale medical view --spec spec.json --recordings recordings.parquet --out roi"
+)
 @options.spec
 @options.path("--recordings", "Table of recordings.")
 @options.threads
@@ -48,7 +54,9 @@ def view(spec: dict[str, Any], recordings: Path, threads: int, out: Path) -> Non
     build(spec, recordings, out, threads)
 
 
-@medical.command(example="transferscale medical split --spec spec.json --recordings recordings.parquet --out splits.json")
+@medical.command(
+    example="transferscale medical split --spec spec.json --recordings recordings.parquet --out splits.json"
+)
 @options.spec
 @options.path("--recordings", "Table of recordings.")
 @options.out

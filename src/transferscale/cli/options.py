@@ -25,9 +25,9 @@ def _verbose(_context: click.Context, _parameter: click.Parameter, value: bool) 
 class Verb(click.Command):
     """A command that knows ``-v`` and whose help ends with an example."""
 
-    def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
-        epilog = f"\b\nExample:\n  {example}" if example else None
-        super().__init__(*args, epilog=epilog, **kwargs)
+    def __init__(self, name: str | None, example: str = "", **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self.epilog = f"\b\nExample:\n  {example}" if example else None
         self.params.append(
             click.Option(
                 ["-v", "--verbose"],
@@ -46,7 +46,7 @@ class Stage(click.Group):
     command_class = Verb
 
 
-class Spec(click.ParamType):
+class Spec(click.ParamType[dict[str, Any]]):
     """A spec: JSON text, or a JSON file."""
 
     name: ClassVar[str] = "JSON"  # type: ignore[misc]
@@ -64,7 +64,7 @@ class Spec(click.ParamType):
         return found
 
 
-class OptionalPath(click.ParamType):
+class OptionalPath(click.ParamType[Path | None]):
     """A path, or nothing: the empty text that a rule gives for an input that it does not have."""
 
     name: ClassVar[str] = "PATH"  # type: ignore[misc]
@@ -76,7 +76,7 @@ class OptionalPath(click.ParamType):
 
 def path(name: str, text: str, required: bool = True) -> Callable[[Any], Any]:
     """An option for a path."""
-    kind: click.ParamType = click.Path(path_type=Path) if required else OptionalPath()
+    kind: click.ParamType[Any] = click.Path(path_type=Path) if required else OptionalPath()
     return click.option(name, required=required, type=kind, help=text)
 
 

@@ -14,14 +14,18 @@ def pretrain() -> None:
     """Clips into checkpoints: the ladder of scales and budgets."""
 
 
-@pretrain.command(example="transferscale pretrain rung --spec spec.json --store clips --index clips.parquet --out rung1")
+@pretrain.command(
+    example="transferscale pretrain rung --spec spec.json --store clips --index clips.parquet --out rung1"
+)
 @options.spec
 @options.path("--store", "Clip store of the corpus.")
 @options.path("--index", "Table of the clips.")
 @options.path("--previous", "Trunk of the rung before (trunk.ckpt); none for the first.", required=False)
 @options.threads
 @options.out
-def rung(spec: dict[str, Any], store: Path, index: Path, previous: Path | None, threads: int, out: Path) -> None:
+def rung(
+    spec: dict[str, Any], store: Path, index: Path, previous: Path | None, threads: int, out: Path
+) -> None:
     """Continue a trunk to the end of its rung and decay from there to the finished model."""
     from transferscale.pretrain.rung import run
 

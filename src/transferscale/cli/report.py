@@ -13,7 +13,9 @@ def report() -> None:
     """Tables into one HTML page, and the verdict in one sentence."""
 
 
-@report.command(example="transferscale report build --study results/demo/study.json --out results/demo/report")
+@report.command(
+    example="transferscale report build --study results/demo/study.json --out results/demo/report"
+)
 @options.path("--study", "The study's file, or the completed study.json.")
 @options.out
 def build(study: Path, out: Path) -> None:
@@ -39,4 +41,6 @@ def verdict(folder: Path) -> None:
         click.echo(sentence)
     missed = [known for known in found["known_answers"] if not known["reached"]]
     if missed:
-        raise UserError(f"{folder}: {len(missed)} known answer(s) missed, so this run is wrong; see the first lines above")
+        raise UserError(
+            f"{folder}: {len(missed)} known answer(s) missed, so this run is wrong; see the first lines above"
+        )

@@ -17,7 +17,9 @@ def study() -> None:
 
 @study.command(example="transferscale study show config/config.yaml")
 @click.argument("file", type=click.Path(path_type=Path), default=Path("config/config.yaml"))
-@click.option("--no-calibration", is_flag=True, help="Leave out the minutes, which need a ten-second measurement.")
+@click.option(
+    "--no-calibration", is_flag=True, help="Leave out the minutes, which need a ten-second measurement."
+)
 def show(file: Path, no_calibration: bool) -> None:
     """Print what a study would run: jobs, checkpoints, fits, claims, and what is left out."""
     from transferscale.study.load import load_study

@@ -14,10 +14,14 @@ def transfer() -> None:
     """Checkpoints and recordings into every test subject's prediction."""
 
 
-@transfer.command(example="transferscale transfer features --spec spec.json --view roi --checkpoint rung1 --out features.safetensors")
+@transfer.command(
+    example="transferscale transfer features --spec spec.json --view roi --checkpoint rung1 --out features.safetensors"
+)
 @options.spec
 @options.path("--view", "Folder of the view.")
-@options.path("--checkpoint", "Checkpoint (its folder or model.safetensors); none for random weights.", required=False)
+@options.path(
+    "--checkpoint", "Checkpoint (its folder or model.safetensors); none for random weights.", required=False
+)
 @options.threads
 @options.out
 def features(spec: dict[str, Any], view: Path, checkpoint: Path | None, threads: int, out: Path) -> None:
@@ -27,7 +31,9 @@ def features(spec: dict[str, Any], view: Path, checkpoint: Path | None, threads:
     extract(spec, view, _folder(checkpoint), out, threads)
 
 
-@transfer.command(example="transferscale transfer baseline --spec spec.json --view roi --out connectivity.safetensors")
+@transfer.command(
+    example="transferscale transfer baseline --spec spec.json --view roi --out connectivity.safetensors"
+)
 @options.spec
 @options.path("--view", "Folder of the view.")
 @options.out
@@ -38,10 +44,16 @@ def baseline(spec: dict[str, Any], view: Path, out: Path) -> None:
     extract(spec, view, out)
 
 
-@transfer.command(example="transferscale transfer fit --spec spec.json --features features.safetensors --view roi ... --out predictions.parquet")
+@transfer.command(
+    example="transferscale transfer fit --spec spec.json --features f.safetensors --view roi ... --out p.parquet"
+)
 @options.spec
 @options.path("--features", "Features of the reader (frozen read-outs).", required=False)
-@options.path("--checkpoint", "Checkpoint to fine-tune (its folder or model.safetensors); none for scratch.", required=False)
+@options.path(
+    "--checkpoint",
+    "Checkpoint to fine-tune (its folder or model.safetensors); none for scratch.",
+    required=False,
+)
 @options.path("--view", "Folder of the view.")
 @options.path("--recordings", "Table of recordings.")
 @options.path("--splits", "splits.json.")
@@ -70,7 +82,9 @@ def fit(
         fit_frozen(spec, features, view, recordings, splits, out)
 
 
-@transfer.command(example="transferscale transfer collect --study results/demo/study.json --out predictions.parquet")
+@transfer.command(
+    example="transferscale transfer collect --study results/demo/study.json --out predictions.parquet"
+)
 @options.path("--study", "The study's file, or the completed study.json.")
 @options.out
 def collect(study: Path, out: Path) -> None:

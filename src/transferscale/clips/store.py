@@ -32,7 +32,9 @@ class ClipWriter:
         ``uint8`` for video luminance, ``float32`` for z-scored recordings.
     """
 
-    def __init__(self, folder: Path, shape: tuple[int, int, int], dtype: str, shard_bytes: int = SHARD_BYTES) -> None:
+    def __init__(
+        self, folder: Path, shape: tuple[int, int, int], dtype: str, shard_bytes: int = SHARD_BYTES
+    ) -> None:
         self.folder, self.shape, self.dtype = Path(folder), shape, np.dtype(dtype)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.shard_rows = max(1, shard_bytes // (int(np.prod(shape)) * self.dtype.itemsize))
@@ -62,7 +64,9 @@ class ClipWriter:
     def __enter__(self) -> "ClipWriter":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._flush()
             write_json(
@@ -99,7 +103,8 @@ class ClipStore:
         except (OSError, ValueError) as error:
             raise UserError(f"{path}: not a readable clip shard ({error})") from None
         if shard.shape != (rows, *self.shape) or shard.dtype != self.dtype:
-            raise UserError(f"{path}: holds {shard.dtype} {shard.shape}, but store.json says {self.dtype} {(rows, *self.shape)}")
+            expected = f"{self.dtype} {(rows, *self.shape)}"
+            raise UserError(f"{path}: holds {shard.dtype} {shard.shape}, but store.json says {expected}")
         return shard
 
     def __len__(self) -> int:

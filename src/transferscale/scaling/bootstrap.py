@@ -1,36 +1,38 @@
 """The crossed bootstrap: new test subjects, and independently new label draws and seeds.
 
-Of k units, k - 1 are drawn with replacement and each counts k / (k - 1) times (McCarthy & Snowden 1985): unlike k of
-k, the variance of a mean is then unbiased, which matters with three seeds. A single unit keeps weight 1: one draw or
-one seed carries no information about its own variance, and the interval does not pretend to.
+Of k units, k - 1 are drawn with replacement and each counts k / (k - 1) times (McCarthy & Snowden 1985):
+unlike k of k, the variance of a mean is then unbiased, which matters with three seeds. A single unit keeps
+weight 1: one draw or one seed carries no information about its own variance, and the interval does not
+pretend to.
 """
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from transferscale.scaling.metrics import Reals
+from transferscale.scaling.metrics import Ints, Reals
 
 RESAMPLES = 2000
 
 
-def generator(*name: object) -> np.random.Generator:
-    """Random generator that depends on its name alone, so that two cells that share units share their resamples."""
-    return np.random.default_rng(zlib.crc32("/".join(map(str, name)).encode()))
+@lru_cache(maxsize=64)
+def unit_weights(units: int, resamples: int, name: str) -> Reals:
+    """Weights of exchangeable units, shape (resamples, units), summing to ``units`` in every resample.
 
-
-def unit_weights(units: int, resamples: int, rng: np.random.Generator) -> Reals:
-    """Weights of ``units`` exchangeable units, shape (resamples, units), summing to ``units`` in every resample."""
+    They depend on ``name`` and the number of units alone: cells that share their units share their resamples,
+    which is what makes any two of them paired.
+    """
     if units == 1:
         return np.ones((resamples, 1))
+    rng = np.random.default_rng(zlib.crc32(f"{name}/{units}".encode()))
     counts = rng.multinomial(units - 1, np.full(units, 1 / units), size=resamples)
-    return counts * (units / (units - 1))
+    weights: Reals = counts.astype(np.float64) * units / (units - 1)
+    weights.setflags(write=False)
+    return weights
 
 
-def subject_weights(
-    cluster: npt.NDArray[np.int64], stratum: npt.NDArray[np.int64], resamples: int, rng: np.random.Generator
-) -> Reals:
+def subject_weights(cluster: Ints, stratum: Ints, resamples: int, name: str) -> Reals:
     """Weights of subjects, shape (resamples, subjects), resampled within strata and by whole clusters.
 
     Parameters
@@ -44,26 +46,53 @@ def subject_weights(
     weights = np.empty((resamples, len(families)))
     for level in np.unique(stratum[first]):
         chosen = np.flatnonzero(stratum[first] == level)
-        weights[:, chosen] = unit_weights(len(chosen), resamples, rng)
+        weights[:, chosen] = unit_weights(len(chosen), resamples, f"{name}/subjects/{level}")
     return weights[:, member]
 
 
-def column_weights(
-    draw: npt.NDArray[np.int64], seed: npt.NDArray[np.int64], resamples: int, name: str = ""
-) -> Reals:
+def column_weights(draw: Ints, seed: Ints, resamples: int) -> Reals:
     """Weights of columns, shape (resamples, columns), summing to 1 in every resample.
 
-    Where every draw was run with every seed, draws and seeds are resampled independently (crossed); otherwise their
-    pairs are. Columns that differ by their repeat alone share a weight: repeats are averaged over, not resampled.
+    Where every draw was run with every seed, draws and seeds are resampled independently (crossed); otherwise
+    their pairs are. Columns that differ by their repeat alone share a weight: repeats are averaged over, not
+    resampled.
     """
     draws, draw_at = np.unique(draw, return_inverse=True)
     seeds, seed_at = np.unique(seed, return_inverse=True)
     pairs, pair_at = np.unique(draw_at * len(seeds) + seed_at, return_inverse=True)
     if len(pairs) == len(draws) * len(seeds):
-        by_draw = unit_weights(len(draws), resamples, generator(name, "draws", len(draws)))
-        by_seed = unit_weights(len(seeds), resamples, generator(name, "seeds", len(seeds)))
+        by_draw = unit_weights(len(draws), resamples, "draws")
+        by_seed = unit_weights(len(seeds), resamples, "seeds")
         weights = by_draw[:, draw_at] * by_seed[:, seed_at]
     else:
-        weights = unit_weights(len(pairs), resamples, generator(name, "pairs", len(pairs)))[:, pair_at]
+        weights = unit_weights(len(pairs), resamples, "pairs")[:, pair_at]
     total: Reals = weights.sum(1, keepdims=True)
     return weights / total
+
+
+def crossed(resampled: Reals, point: Reals, weights: Reals) -> Reals:
+    """Mean over columns in every resample of subjects and columns, shape (resamples,).
+
+    Resampling both at once counts the part of the variance that belongs to neither alone (one subject in one
+    column) three times (Owen 2007, the pigeonhole bootstrap). The deviations are shrunk to the sum of the
+    variances of resampling subjects alone and columns alone, which counts it twice: as in two-way clustered
+    standard errors, the term that would have to be subtracted is left in, because a few seeds estimate their
+    own variance poorly.
+
+    Parameters
+    ----------
+    resampled
+        Metric of every column in every resample of the subjects, shape (resamples, columns).
+    point
+        Metric of every column with every subject once, shape (columns,).
+    weights
+        Weights of the columns, shape (resamples, columns).
+    """
+    both: Reals = np.einsum("bj,bj->b", weights, resampled)
+    subjects, columns = resampled.mean(1).var(), (weights @ point).var()
+    total = both.var()
+    if total <= 0:
+        return both
+    centre = both.mean()
+    shrunk: Reals = centre + (both - centre) * np.sqrt(min(subjects + columns, total) / total)
+    return shrunk

@@ -1,8 +1,9 @@
 """Weighted metrics, many resamples at a time.
 
-Every function takes ``weights`` (resamples x rows) and predictions for several columns at once (a column is one repeat,
-label draw and seed) and returns (resamples x columns). A row is a test subject, or a window of one in a state task; a
-weight of 0 leaves it out, of 2 counts it twice. ``weights=None`` is one resample in which every row counts once.
+Every function takes ``weights`` (resamples x rows) and predictions for several columns at once (a column is
+one repeat, label draw and seed) and returns (resamples x columns). A row is a test subject, or a window of
+one in a state task; a weight of 0 leaves it out, of 2 counts it twice. ``weights=None`` is one resample in
+which every row counts once.
 """
 
 import numpy as np
@@ -27,9 +28,9 @@ def auroc(truth: Ints, score: Reals, weights: Reals | None = None) -> Reals:
     truth
         Class index, shape (rows,).
     score
-        One score a class, shape (rows, classes, columns). With two classes the difference of the two scores ranks the
-        rows; with more, the mean over classes of one against the rest (macro; classes absent from ``truth`` are left
-        out of the mean).
+        One score a class, shape (rows, classes, columns). With two classes the difference of the two scores
+        ranks the rows; with more, the mean over classes of one against the rest (macro; classes absent from
+        ``truth`` are left out of the mean).
     weights
         Shape (resamples, rows).
     """
@@ -40,7 +41,8 @@ def auroc(truth: Ints, score: Reals, weights: Reals | None = None) -> Reals:
     present = [c for c in range(classes) if 0 < np.count_nonzero(truth == c) < len(truth)]
     if not present:
         return np.full((len(weights), score.shape[2]), np.nan)
-    return np.mean([_two_class_auroc(truth == c, score[:, c], weights) for c in present], axis=0, dtype=np.float64)
+    one_against_rest = [_two_class_auroc(truth == c, score[:, c], weights) for c in present]
+    return np.asarray(np.mean(one_against_rest, axis=0), dtype=np.float64)
 
 
 def _two_class_auroc(positive: npt.NDArray[np.bool_], score: Reals, weights: Reals) -> Reals:
@@ -52,28 +54,30 @@ def _two_class_auroc(positive: npt.NDArray[np.bool_], score: Reals, weights: Rea
         concordance = (np.sign(difference) + 1) / 2
         out[:, j] = np.einsum("bn,bn->b", above @ concordance, below)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return out / pairs[:, None]
+        out /= pairs[:, None]
+    return out
 
 
 def accuracy(truth: Ints, predicted: Ints, weights: Reals | None = None) -> Reals:
     """Weighted share of rows whose predicted class, shape (rows, columns), is the true one."""
     weights = _weights(weights, len(truth))
     correct = (predicted == truth[:, None]).astype(np.float64)
-    return (weights @ correct) / weights.sum(1, keepdims=True)
+    share: Reals = (weights @ correct) / weights.sum(1, keepdims=True)
+    return share
 
 
 def balanced_accuracy(truth: Ints, predicted: Ints, weights: Reals | None = None) -> Reals:
     """Mean over the classes in ``truth`` of the weighted share of the class that is recognised."""
     weights = _weights(weights, len(truth))
-    return np.mean(
-        [accuracy(truth[truth == c], predicted[truth == c], weights[:, truth == c]) for c in np.unique(truth)],
-        axis=0,
-        dtype=np.float64,
-    )
+    own = [truth == c for c in np.unique(truth)]
+    recalled = [accuracy(truth[c], predicted[c], weights[:, c]) for c in own]
+    return np.asarray(np.mean(recalled, axis=0), dtype=np.float64)
 
 
 def r(truth: Reals, predicted: Reals, weights: Reals | None = None) -> Reals:
-    """Weighted Pearson correlation with ``predicted``, shape (rows, columns); 0 where the prediction is constant."""
+    """Weighted Pearson correlation with ``predicted``, shape (rows, columns); 0 where the prediction is
+    constant.
+    """
     weights = _weights(weights, len(truth))
     share = weights / weights.sum(1, keepdims=True)
     # Centring first keeps the moments small, so that their differences keep their digits.
@@ -96,7 +100,8 @@ def r2(truth: Reals, predicted: Reals, weights: Reals | None = None) -> Reals:
     total = weights @ y**2 - (weights @ y) ** 2 / weights.sum(1)
     error = weights @ (truth[:, None] - predicted) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 - error / total[:, None]
+        value: Reals = 1 - error / total[:, None]
+    return value
 
 
 def _weights(weights: Reals | None, rows: int) -> Reals:

@@ -1,12 +1,13 @@
 """From test predictions to scores with intervals.
 
-A cell is one reader group (a reader without its seed), read-out, label count and task. Its predictions are pooled
-over the folds of a repeat, so that every subject is tested once a repeat; the metric is taken of every column (repeat,
-draw, seed) and averaged over columns.
+A cell is one reader group (a reader without its seed), read-out, label count and task. Its predictions are
+pooled over the folds of a repeat, so that every subject is tested once a repeat; the metric is taken of every
+column (repeat, draw, seed) and averaged over columns.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,15 @@ import pyarrow.compute as pc
 
 from transferscale.errors import UserError
 from transferscale.scaling import metrics
-from transferscale.scaling.bootstrap import RESAMPLES, column_weights, generator, subject_weights
+from transferscale.scaling.bootstrap import RESAMPLES, column_weights, crossed, subject_weights
 from transferscale.scaling.metrics import Ints, Reals
 from transferscale.study.grid import Reader
 from transferscale.study.study import Study
 from transferscale.tables import read_table
+
+CELL_TEXTS = ("dataset", "task", "kind", "view", "reader_id", "read_out", "n_labels")
+ROW_TEXTS = ("subject", "family_group", "session", "run")
+NUMBERS = ("n_train", "draw", "seed", "repeat", "fold", "window", "y_true", "y_pred")
 
 CellKey = tuple[str, str, str, str, str]  # dataset, task, read_out, reader_group, n_labels
 
@@ -30,20 +35,17 @@ CellKey = tuple[str, str, str, str, str]  # dataset, task, read_out, reader_grou
 class Cell:
     """Test predictions of one cell as arrays.
 
-    ``truth`` (rows,), ``predicted`` (rows, columns), ``score`` (rows, classes, columns; none for regression) and
-    ``fold`` (rows, columns); ``subject_of`` (rows,) indexes ``subjects``; ``columns`` (columns, 3) holds repeat, draw
-    and seed.
+    ``truth`` (rows,), ``predicted`` (rows, columns), ``score`` (rows, classes, columns; none for regression)
+    and ``fold`` (rows, columns); ``subject_of`` (rows,) indexes ``subjects``; ``columns`` (columns, 3) holds
+    repeat, draw and seed.
     """
 
     dataset: str
     task: str
     kind: str
     view: str
-    arm: str
     read_out: str
-    reader_group: str
-    depth: int
-    rung: int
+    reader: Reader
     n_labels: str
     n_train: float
     subjects: tuple[str, ...]
@@ -54,6 +56,32 @@ class Cell:
     predicted: Reals
     score: Reals
     fold: Ints
+
+    @property
+    def arm(self) -> str:
+        """What the read-out starts from."""
+        return self.reader.arm
+
+    @cached_property
+    def reader_group(self) -> str:
+        """The reader without its seed."""
+        return self.reader.group
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """Columns that the `scores` and `gains` tables share."""
+        return {
+            "dataset": self.dataset,
+            "task": self.task,
+            "kind": self.kind,
+            "view": self.view,
+            "arm": self.arm,
+            "read_out": self.read_out,
+            "depth": self.reader.depth,
+            "rung": self.reader.rung,
+            "n_labels": self.n_labels,
+            "n_train": self.n_train,
+        }
 
     @property
     def key(self) -> CellKey:
@@ -70,7 +98,7 @@ class Evaluation:
     point: Reals
     resampled: Reals
 
-    @property
+    @cached_property
     def weights(self) -> Reals:
         """Weights of the columns in every resample, shape (resamples, columns)."""
         return column_weights(self.cell.columns[:, 1], self.cell.columns[:, 2], len(self.resampled))
@@ -80,10 +108,10 @@ class Evaluation:
         """Mean over columns."""
         return float(self.point.mean())
 
-    @property
+    @cached_property
     def values(self) -> Reals:
         """The same in every resample, shape (resamples,)."""
-        return np.einsum("bj,bj->b", self.weights, self.resampled)
+        return crossed(self.resampled, self.point, self.weights)
 
 
 def read_cells(predictions: Path) -> list[Cell]:
@@ -92,19 +120,15 @@ def read_cells(predictions: Path) -> list[Cell]:
     Raises
     ------
     UserError
-        If a subject is missing in, or tested twice in, one column of a cell, or its truth differs between columns.
+        If a subject is missing in, or tested twice in, one column of a cell, or its truth differs between
+        columns.
     """
     table = read_table(predictions, "predictions")
     table = table.filter(pc.equal(table["condition"], "clean"))
     if not table.num_rows:
         raise UserError(f"{predictions}: no prediction under the condition 'clean'")
-    text = {
-        name: _encode(table[name])
-        for name in ("dataset", "task", "kind", "view", "reader_id", "read_out", "n_labels", "subject", "family_group", "session", "run")
-    }
-    number = {
-        name: table[name].to_numpy() for name in ("n_train", "draw", "seed", "repeat", "fold", "window", "y_true", "y_pred")
-    }
+    text = {name: _encode(table[name]) for name in (*CELL_TEXTS, *ROW_TEXTS)}
+    number = {name: table[name].to_numpy() for name in NUMBERS}
     scores = _Lists(table["y_score"])
     readers = [Reader.parse(name) for name in text["reader_id"][1]]
     groups = sorted({reader.group for reader in readers})
@@ -128,15 +152,16 @@ def _cell(
     number: dict[str, npt.NDArray[Any]],
     scores: "_Lists",
 ) -> Cell:
-    where = f"{path}: {names['dataset']}/{names['task']}, {reader.group}, {names['read_out']}, n = {names['n_labels']}"
-    subject_code, subject_names = text["subject"][0][rows], text["subject"][1]
-    # Rows of the result: a subject, or a window of one. Sorted by name, so that the order of the table has no say.
-    rank = np.argsort(np.argsort(subject_names))
-    order = np.lexsort((number["window"][rows], text["run"][0][rows], text["session"][0][rows], rank[subject_code]))
-    rows, subject_code = rows[order], subject_code[order]
-    parts = (rank[subject_code], text["session"][0][rows], text["run"][0][rows], number["window"][rows])
-    first, row = _combine(*parts)
-    columns = np.stack([number["repeat"][rows], number["draw"][rows], number["seed"][rows]], 1).astype(np.int64)
+    where = f"{path}: {names['dataset']}/{names['task']}, {reader.group}, {names['read_out']}"
+    where += f", n = {names['n_labels']}"
+    # Rows of the result are subjects, or windows of one, sorted by name: the order of the table has no say.
+    parts = [text["subject"][0], text["session"][0], text["run"][0], number["window"]]
+    rows = rows[np.lexsort([part[rows] for part in reversed(parts)])]
+    first, row = _combine(*(part[rows] for part in parts))
+    subject, subject_names = text["subject"][0][rows], text["subject"][1]
+    columns = np.stack([number["repeat"][rows], number["draw"][rows], number["seed"][rows]], 1).astype(
+        np.int64
+    )
     if names["n_labels"] == "all" and _one_draw(columns):
         columns[:, 1] = 0  # all draws coincide when every training subject is labelled
     unique, column = np.unique(columns, axis=0, return_inverse=True)
@@ -146,16 +171,15 @@ def _cell(
     if (times != 1).any():
         worst = int(np.flatnonzero(times != 1)[0])
         repeat, draw, seed = unique[worst % shape[1]]
-        subject = subject_names[int(subject_code[first[worst // shape[1]]])]
+        name = subject_names[int(subject[first[worst // shape[1]]])]
         raise UserError(
-            f"{where}: subject '{subject}' is tested {times[worst]} times in repeat {repeat}, draw {draw}, seed {seed}; "
-            "it must be once"
+            f"{where}: subject '{name}' is tested {times[worst]} times in repeat {repeat}, draw {draw}, "
+            f"seed {seed}; it must be once"
         )
     truth = number["y_true"][rows][first]
     if (number["y_true"][rows] != truth[row]).any():
         raise UserError(f"{where}: a subject has two different values of y_true")
-    subjects, subject_of = np.unique(rank[subject_code][first], return_inverse=True)
-    by_rank = sorted(subject_names)
+    subjects, subject_of = np.unique(subject[first], return_inverse=True)
     _, family = np.unique(text["family_group"][0][rows][first], return_inverse=True)
     one_each = np.unique(subject_of, return_index=True)[1]
 
@@ -166,12 +190,9 @@ def _cell(
 
     return Cell(
         **{key: names[key] for key in ("dataset", "task", "kind", "view", "read_out", "n_labels")},
-        arm=reader.arm,
-        reader_group=reader.group,
-        depth=reader.depth,
-        rung=reader.rung,
+        reader=reader,
         n_train=float(number["n_train"][rows].mean()),
-        subjects=tuple(by_rank[s] for s in subjects),
+        subjects=tuple(subject_names[s] for s in subjects),
         family=family[one_each].astype(np.int64),
         columns=unique,
         subject_of=subject_of.astype(np.int64),
@@ -190,14 +211,14 @@ def _one_draw(columns: Ints) -> bool:
 def evaluate(cell: Cell, metric: str, resamples: int = RESAMPLES) -> Evaluation:
     """Score one cell: the metric of every column, and in every resample of the test subjects.
 
-    The resamples of subjects depend on the dataset and task alone, so that any two cells of a task are paired.
+    The resamples of subjects depend on the dataset and task alone, so that any two cells of a task are
+    paired.
     """
     subjects = len(cell.subjects)
     stratum = np.zeros(subjects, dtype=np.int64)
     if cell.kind == "classification":
         stratum[cell.subject_of] = cell.truth.astype(np.int64)
-    rng = generator(cell.dataset, cell.task, subjects, "subjects")
-    weights = subject_weights(cell.family, stratum, resamples, rng)
+    weights = subject_weights(cell.family, stratum, resamples, f"{cell.dataset}/{cell.task}")
     weights = np.concatenate([np.ones((1, subjects)), weights])
     # The unit is the subject: the windows of one share its weight.
     windows = np.bincount(cell.subject_of, minlength=subjects)
@@ -228,8 +249,8 @@ def _metric(cell: Cell, metric: str, weights: Reals) -> Reals:
 def _mute(cell: Cell, values: Reals) -> npt.NDArray[np.bool_]:
     """Columns, shape (1, ..., columns), whose prediction is constant within every fold.
 
-    Such a predictor tells no two test subjects of a model apart. Pooled over folds it would nevertheless seem to rank
-    them, the wrong way round, because a fold with high values leaves a training set with low ones.
+    Such a predictor tells no two test subjects of a model apart. Pooled over folds it would nevertheless seem
+    to rank them, the wrong way round, because a fold with high values leaves a training set with low ones.
     """
     spread = np.zeros(values.shape[1:])
     for fold in np.unique(cell.fold):
@@ -237,7 +258,9 @@ def _mute(cell: Cell, values: Reals) -> npt.NDArray[np.bool_]:
         high = np.where(inside, values, -np.inf).max(0)
         low = np.where(inside, values, np.inf).min(0)
         spread = np.maximum(spread, np.where(np.isfinite(high), high - low, 0.0))
-    muted: npt.NDArray[np.bool_] = (spread.max(0) if spread.ndim > 1 else spread) <= 1e-12 * np.abs(values).max()
+    columns = values.shape[-1]
+    size = np.abs(values).reshape(-1, columns).max(0)
+    muted: npt.NDArray[np.bool_] = spread.reshape(-1, columns).max(0) <= 1e-12 * size
     return muted.reshape(*([1] * (values.ndim - 1)), -1)
 
 
@@ -258,10 +281,8 @@ def rows(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
         low, high = np.quantile(evaluation.values, [0.025, 0.975])
         out.append(
             {
-                **{
-                    name: getattr(cell, name)
-                    for name in ("dataset", "task", "kind", "view", "arm", "read_out", "reader_group", "depth", "rung", "n_labels", "n_train")
-                },
+                **cell.keys,
+                "reader_group": cell.reader_group,
                 "metric": evaluation.metric,
                 "value": evaluation.value,
                 "low": float(low),
@@ -279,7 +300,9 @@ class _Lists:
 
     def __init__(self, column: pa.ChunkedArray) -> None:
         lists = column.combine_chunks()
-        self.length = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        self.length = (
+            pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        )
         self.start = np.concatenate([[0], np.cumsum(self.length)[:-1]]).astype(np.int64)
         self.flat = pc.list_flatten(lists).to_numpy(zero_copy_only=False).astype(np.float64)
 
@@ -287,14 +310,19 @@ class _Lists:
         """Lists of those rows, shape (rows, length); they must be equally long."""
         length = self.length[rows]
         if (length != length[0]).any():
-            raise UserError(f"{where}: y_score has {length.min()} values in one row and {length.max()} in another")
-        return self.flat[self.start[rows][:, None] + np.arange(length[0])]
+            raise UserError(
+                f"{where}: y_score has {length.min()} values in one row and {length.max()} in another"
+            )
+        values: Reals = self.flat[self.start[rows][:, None] + np.arange(length[0])]
+        return values
 
 
 def _encode(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
-    """Codes and names of a text column; null is the empty text."""
+    """Codes and sorted names of a text column; null is the empty text."""
     encoded = pc.fill_null(column, "").combine_chunks().dictionary_encode()
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+    names = encoded.dictionary.to_pylist()
+    rank = np.argsort(np.argsort(np.array(names, dtype=object)))
+    return rank[encoded.indices.to_numpy()].astype(np.int64), sorted(names)
 
 
 def _combine(*codes: npt.NDArray[Any]) -> tuple[Ints, Ints]:

@@ -21,7 +21,9 @@ def check_inputs(study: Study) -> None:
             folder = Path(source.path)
             key = f"corpus.sources.{i}.path"
             if not folder.is_dir():
-                raise UserError(f"{folder}: no such folder (key '{key}' of study '{study.study}'){_data_root(study)}")
+                raise UserError(
+                    f"{folder}: no such folder (key '{key}' of study '{study.study}'){_data_root(study)}"
+                )
             if not any(path.is_file() for path in folder.rglob("*")):
                 raise UserError(f"{folder}: the folder holds no file (key '{key}' of study '{study.study}')")
     for dataset in study.datasets:
@@ -49,15 +51,21 @@ def check_dataset(dataset: Dataset, hint: str = "") -> None:
         wanted |= {f"tasks.{task}.where": column for column in options.where}
     for key, column in wanted.items():
         if column not in columns:
-            raise UserError(f"{table}: no column '{column}' (key '{key}' of dataset '{name}'); {nearest(column, columns)}")
+            raise UserError(
+                f"{table}: no column '{column}' (key '{key}' of dataset '{name}'); {nearest(column, columns)}"
+            )
     if isinstance(dataset.recordings, NiftiRecordings) and not (root / dataset.recordings.atlas).is_file():
-        raise UserError(f"{root / dataset.recordings.atlas}: no such file (key 'recordings.atlas' of dataset '{name}')")
+        raise UserError(
+            f"{root / dataset.recordings.atlas}: no such file (key 'recordings.atlas' of dataset '{name}')"
+        )
     pattern = dataset.recordings.pattern
     if "{subject}" not in pattern:
         raise UserError(f"dataset '{name}': key 'recordings.pattern' lacks {{subject}}: '{pattern}'")
     if not any((root / pattern.replace("{subject}", subject)).exists() for subject in subjects):
         example = root / pattern.replace("{subject}", subjects[0])
-        raise UserError(f"{example}: no such file, nor for any other subject (key 'recordings.pattern' of dataset '{name}')")
+        raise UserError(
+            f"{example}: no such file, nor for any other subject (key 'recordings.pattern' of dataset '{name}')"
+        )
 
 
 def _table(path: Path, dataset: str, subject_column: str) -> tuple[list[str], list[str]]:
@@ -68,7 +76,9 @@ def _table(path: Path, dataset: str, subject_column: str) -> tuple[list[str], li
     except FileNotFoundError:
         raise UserError(f"{path}: no such file (key 'participants' of dataset '{dataset}')") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path}: not a UTF-8 text table (key 'participants' of dataset '{dataset}')") from None
+        raise UserError(
+            f"{path}: not a UTF-8 text table (key 'participants' of dataset '{dataset}')"
+        ) from None
     if not rows:
         raise UserError(f"{path}: the table has no rows (key 'participants' of dataset '{dataset}')")
     return list(rows[0]), [row.get(subject_column) or "" for row in rows]

@@ -34,7 +34,9 @@ class SyntheticSource(Part):
     files: Positive = Field(320, description="number of mp4 files")
     seconds: float = Field(3.0, gt=0.5, le=60, description="length of a file, seconds")
     fps: Positive = Field(16, description="frames per second")
-    size: Annotated[int, Field(ge=32, le=512, multiple_of=2)] = Field(64, description="height and width, pixels")
+    size: Annotated[int, Field(ge=32, le=512, multiple_of=2)] = Field(
+        64, description="height and width, pixels"
+    )
 
 
 Source = Annotated[FolderSource | SyntheticSource, Field(discriminator="kind")]
@@ -48,7 +50,9 @@ class Corpus(Part):
     clip: Geometry = Field(Geometry(), description="geometry of every clip")
     clips_per_video: Positive = Field(4, description="most clips cut from one video, spread evenly over it")
     heldout: Share = Field(0.1, description="share of the videos kept out of training, for the held-out loss")
-    min_motion: float = Field(0.0, ge=0, description="clips with less motion than this are dropped with a reason")
+    min_motion: float = Field(
+        0.0, ge=0, description="clips with less motion than this are dropped with a reason"
+    )
     max_quarantined: float = Field(0.5, ge=0, le=1, description="a larger share of bad videos stops the run")
     seed: int = Field(0, description="seed of the synthetic motion and of the held-out choice")
 

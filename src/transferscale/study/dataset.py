@@ -11,7 +11,9 @@ class SeriesRecordings(Part):
     """Parcellated series, one .npy, .csv, .tsv or .1D file (time x parcels) a recording."""
 
     kind: Literal["series"]
-    pattern: str = Field(description="path under root with {subject}, as in 'basc064/{subject}_timeseries.npy'")
+    pattern: str = Field(
+        description="path under root with {subject}, as in 'basc064/{subject}_timeseries.npy'"
+    )
     tr_s: float = Field(gt=0, description="repetition time, seconds")
 
 
@@ -19,9 +21,13 @@ class NiftiRecordings(Part):
     """4D NIfTI volumes, reduced to parcels by a label image in the same space."""
 
     kind: Literal["nifti"]
-    pattern: str = Field(description="path under root with {subject}, as in '{subject}/func/{subject}_bold.nii.gz'")
+    pattern: str = Field(
+        description="path under root with {subject}, as in '{subject}/func/{subject}_bold.nii.gz'"
+    )
     atlas: str = Field(description="label image (NIfTI), path under root")
-    tr_s: float | None = Field(None, gt=0, description="repetition time; default: the JSON beside the image, else its header")
+    tr_s: float | None = Field(
+        None, gt=0, description="repetition time; default: the JSON beside the image, else its header"
+    )
 
 
 Recordings = Annotated[SeriesRecordings | NiftiRecordings, Field(discriminator="kind")]
@@ -40,22 +46,33 @@ class Windows(Part):
 
     volumes: Positive = Field(description="volumes of a window; equals the clip's frames")
     start: Annotated[int, Field(ge=0)] = Field(0, description="first volume of the first window")
-    step: Positive | None = Field(None, description="volumes from one window to the next; default: no overlap, no gap")
+    step: Positive | None = Field(
+        None, description="volumes from one window to the next; default: no overlap, no gap"
+    )
     count: Positive | None = Field(None, description="windows a recording; default: as many as fit")
 
 
 class Task(Part):
     """One question asked of the dataset."""
 
-    target: str = Field(description="column of participants.tsv, or 'window' for the number of the window (state)")
-    kind: Literal["classification", "regression", "state"] = Field(description="kind of task")
-    metric: Literal["auroc", "balanced_accuracy", "accuracy", "r", "r2"] = Field(description="metric of the verdict")
-    transform: Literal["none", "log"] = Field("none", description="applied to a continuous target")
-    classes: list[str] | None = Field(None, description="classes to keep, the positive one last; default: sorted")
-    where: dict[str, str | float | list[str | float]] = Field(
-        default_factory=dict, description="participants.tsv column -> value or values; other subjects are left out"
+    target: str = Field(
+        description="column of participants.tsv, or 'window' for the number of the window (state)"
     )
-    planted: str = Field("", description="for simulated data: the effect that was planted, echoed in the report")
+    kind: Literal["classification", "regression", "state"] = Field(description="kind of task")
+    metric: Literal["auroc", "balanced_accuracy", "accuracy", "r", "r2"] = Field(
+        description="metric of the verdict"
+    )
+    transform: Literal["none", "log"] = Field("none", description="applied to a continuous target")
+    classes: list[str] | None = Field(
+        None, description="classes to keep, the positive one last; default: sorted"
+    )
+    where: dict[str, str | float | list[str | float]] = Field(
+        default_factory=dict,
+        description="participants.tsv column -> value or values; other subjects are left out",
+    )
+    planted: str = Field(
+        "", description="for simulated data: the effect that was planted, echoed in the report"
+    )
 
     @model_validator(mode="after")
     def _metric_fits(self) -> "Task":
@@ -76,9 +93,15 @@ class Simulation(Part):
     tr_s: float = Field(2.0, gt=0, description="repetition time, seconds")
     voxel_mm: float = Field(10.0, ge=6, le=16, description="voxel size of the coarse MNI grid")
     parcels: Positive = Field(64, description="parcels of the label image")
-    class_effect: float = Field(description="Cohen's d between the classes in the coupling of the planted networks")
-    slope: float = Field(description="correlation of the continuous target with the planted network's amplitude")
-    block_amplitude: float = Field(0.6, description="BOLD amplitude of the block design in units of the noise SD")
+    class_effect: float = Field(
+        description="Cohen's d between the classes in the coupling of the planted networks"
+    )
+    slope: float = Field(
+        description="correlation of the continuous target with the planted network's amplitude"
+    )
+    block_amplitude: float = Field(
+        0.6, description="BOLD amplitude of the block design in units of the noise SD"
+    )
     noise_ar1: float = Field(0.4, ge=0, lt=1, description="lag-1 autocorrelation of the noise")
     seed: int = Field(0, description="seed of the simulation")
 
@@ -91,12 +114,16 @@ class Dataset(Part):
     participants: str = Field("participants.tsv", description="table of subjects, path under root")
     subject_column: str = Field("participant_id", description="column with the subject's name")
     site_column: str | None = Field(None, description="column with the site or scanner")
-    family_column: str | None = Field(None, description="column with the family; families stay on one side of a split")
+    family_column: str | None = Field(
+        None, description="column with the family; families stay on one side of a split"
+    )
     recordings: Recordings = Field(description="where the recordings are and how they are read")
     clean: Cleaning = Field(Cleaning(), description="cleaning of the series")
     view: Literal["roi"] = Field("roi", description="how a window is laid out as a clip")
     windows: Windows = Field(description="windows of a recording")
     tasks: dict[Name, Task] = Field(min_length=1, description="the questions asked")
-    max_quarantined: float = Field(0.2, ge=0, le=1, description="a larger share of bad recordings stops the run")
+    max_quarantined: float = Field(
+        0.2, ge=0, le=1, description="a larger share of bad recordings stops the run"
+    )
     simulate: Simulation | None = Field(None, description="make this dataset first (demo)")
     note: str = Field("", description="one sentence that the report prints beside the dataset")

@@ -83,7 +83,8 @@ class Cell:
     @property
     def path(self) -> str:
         """Path of the predictions."""
-        return f"transfer/{self.dataset}/{self.view}/{self.read_out}/{self.reader.reader_id}/n{self.n_labels}/predictions.parquet"
+        folder = f"transfer/{self.dataset}/{self.view}/{self.read_out}/{self.reader.reader_id}"
+        return f"{folder}/n{self.n_labels}/predictions.parquet"
 
 
 class Grid:
@@ -107,7 +108,9 @@ class Grid:
 
     def checkpoint(self, family: str, depth: int, seed: int, rung: int) -> Reader:
         """One checkpoint."""
-        return Reader("video", self.study.corpus.name, self.study.pretrain.objective, family, depth, seed, rung)
+        return Reader(
+            "video", self.study.corpus.name, self.study.pretrain.objective, family, depth, seed, rung
+        )
 
     # -- readers and predictions -----------------------------------------------------------------------------------
     def frozen(self) -> list[Reader]:
@@ -202,7 +205,11 @@ class Grid:
 
     def card_spec(self) -> dict[str, Any]:
         """Card of the corpus."""
-        return {"verb": _version("corpus card"), "name": self.study.corpus.name, "clip": self.study.corpus.clip.spec()}
+        return {
+            "verb": _version("corpus card"),
+            "name": self.study.corpus.name,
+            "clip": self.study.corpus.clip.spec(),
+        }
 
     def model_spec(self, family: str, depth: int) -> dict[str, Any]:
         """The network alone: what its random initialisation depends on, besides the seed."""
@@ -219,7 +226,15 @@ class Grid:
     def rung_spec(self, family: str, depth: int, seed: int, rung: int) -> dict[str, Any]:
         """One rung: its own start and end in clips seen, and nothing of the other rungs but the warm-up."""
         pretrain, budgets = self.study.pretrain, self.study.pretrain.budgets
-        keys = ("objective", "batch", "learning_rate", "weight_decay", "mask_ratio", "heldout_clips", "threads")
+        keys = (
+            "objective",
+            "batch",
+            "learning_rate",
+            "weight_decay",
+            "mask_ratio",
+            "heldout_clips",
+            "threads",
+        )
         values = pretrain.spec()
         return {
             "verb": _version("pretrain rung"),
@@ -244,7 +259,18 @@ class Grid:
     def recordings_spec(self, dataset: str) -> dict[str, Any]:
         """Index of a dataset's recordings; tasks are in it because their target columns are checked here."""
         values = self.study.dataset(dataset).spec()
-        keys = ("dataset", "root", "participants", "subject_column", "site_column", "family_column", "recordings", "tasks", "max_quarantined", "windows")
+        keys = (
+            "dataset",
+            "root",
+            "participants",
+            "subject_column",
+            "site_column",
+            "family_column",
+            "recordings",
+            "tasks",
+            "max_quarantined",
+            "windows",
+        )
         return {"verb": _version("medical index"), **{key: values[key] for key in keys}}
 
     def view_spec(self, dataset: str) -> dict[str, Any]:

@@ -56,7 +56,9 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
-        raise UserError(f"{path}: not valid YAML{line} ({getattr(error, 'problem', None) or error})") from None
+        raise UserError(
+            f"{path}: not valid YAML{line} ({getattr(error, 'problem', None) or error})"
+        ) from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a mapping of keys, found {type(content).__name__}")
     return content
@@ -77,7 +79,9 @@ def _fill(study: Study, name: str) -> Study:
         for token, value in places.items():
             text = text.replace(token, value)
         if "{" in text:
-            raise UserError(f"{name}: key '{key}': unknown placeholder in '{text}'; valid are {{data_root}} and {{results}}")
+            raise UserError(
+                f"{name}: key '{key}': unknown placeholder in '{text}'; valid are {{data_root}} and {{results}}"
+            )
         return text
 
     sources = [

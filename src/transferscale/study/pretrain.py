@@ -68,8 +68,12 @@ class Pretrain(Part):
     budgets: Budgets = Field(description="the ladder of budgets")
     tubelet: Tubelet = Field(Tubelet(), description="size of a token")
     batch: Positive = Field(32, description="clips a step")
-    learning_rate: float = Field(4e-3, gt=0, description="base learning rate, at depth 1; larger depths follow by muP")
-    weight_decay: float = Field(0.05, ge=0, description="decoupled weight decay at depth 1; larger depths follow")
+    learning_rate: float = Field(
+        4e-3, gt=0, description="base learning rate, at depth 1; larger depths follow by muP"
+    )
+    weight_decay: float = Field(
+        0.05, ge=0, description="decoupled weight decay at depth 1; larger depths follow"
+    )
     warmup: float = Field(0.2, gt=0, lt=0.8, description="warm-up, as a share of the first budget")
     mask_ratio: float = Field(0.9, gt=0, lt=1, description="share of the tokens that is masked")
     heldout_clips: Positive = Field(128, description="held-out clips, at most, for the held-out loss")

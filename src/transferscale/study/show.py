@@ -1,6 +1,7 @@
 """What a study would run, as text."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from transferscale.study.grid import Grid
 from transferscale.study.study import Study
@@ -19,8 +20,10 @@ def summary(study: Study) -> str:
         f"(depths {_list(ladder.depths)}) x {budgets.rungs} rungs "
         f"({_list([budgets.at(r) for r in range(1, budgets.rungs + 1)])} clips)",
         "datasets: " + ", ".join(f"{d.dataset} ({_list(list(d.tasks))})" for d in study.datasets),
-        f"labels: n = {_list(transfer.labels)}; {transfer.draws} draws; {transfer.folds} folds x {transfer.repeats} repeats",
-        f"transfer jobs: {features} features, " + ", ".join(f"{n} {name}" for name, n in sorted(cells.items())),
+        f"labels: n = {_list(transfer.labels)}; {transfer.draws} draws; "
+        f"{transfer.folds} folds x {transfer.repeats} repeats",
+        f"transfer jobs: {features} features, "
+        + ", ".join(f"{n} {name}" for name, n in sorted(cells.items())),
         *(f"primary claim: {claim}" for claim in grid.claim_cells()),
         *(f"left out: {sentence}" for sentence in grid.left_out()),
     ]
@@ -29,8 +32,12 @@ def summary(study: Study) -> str:
 
 def _source(source: object) -> str:
     kind = getattr(source, "kind", "")
-    return f"{getattr(source, 'files', '')} synthetic videos" if kind == "synthetic" else f"folder {getattr(source, 'path', '')}"
+    return (
+        f"{getattr(source, 'files', '')} synthetic videos"
+        if kind == "synthetic"
+        else f"folder {getattr(source, 'path', '')}"
+    )
 
 
-def _list(values: list[object] | list[int] | list[str]) -> str:
+def _list(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))

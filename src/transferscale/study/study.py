@@ -1,5 +1,7 @@
 """The study as a whole: its sections, and the checks that span several of them."""
 
+import itertools
+
 from pydantic import Field, field_validator, model_validator
 
 from transferscale.errors import nearest
@@ -16,7 +18,9 @@ class Study(Part):
 
     study: Name = Field(description="name of the study; names its folder under results")
     question: str = Field("", description="one sentence on top of the report")
-    data_root: str = Field("../shared/data", description="folder of outside data, relative to where snakemake runs")
+    data_root: str = Field(
+        "../shared/data", description="folder of outside data, relative to where snakemake runs"
+    )
     results: str = Field("results", description="folder of results")
     corpus: Corpus = Field(description="the videos")
     pretrain: Pretrain = Field(description="the ladder of checkpoints")
@@ -89,7 +93,7 @@ class Study(Part):
                 "raise it or lower pretrain.batch"
             )
         steps = [round(0.8 * budgets.at(rung) / batch) for rung in range(1, budgets.rungs + 1)]
-        if any(later <= earlier for earlier, later in zip(steps, steps[1:], strict=False)):
+        if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
             raise ValueError("pretrain.budgets.ratio is too small: two rungs end at the same step")
         return self
 
@@ -101,16 +105,20 @@ class Study(Part):
         for depth in full.depths:
             if depth not in self.pretrain.vit.depths:
                 raise ValueError(
-                    f"transfer.read_outs.full.depths has {depth}, which pretrain.vit.depths {self.pretrain.vit.depths} lacks"
+                    f"transfer.read_outs.full.depths has {depth}, "
+                    f"which pretrain.vit.depths {self.pretrain.vit.depths} lacks"
                 )
         for rung in full.rungs:
             if self.rung(rung) > self.pretrain.budgets.rungs:
                 raise ValueError(
-                    f"transfer.read_outs.full.rungs has {rung}, but pretrain.budgets.rungs is {self.pretrain.budgets.rungs}"
+                    f"transfer.read_outs.full.rungs has {rung}, "
+                    f"but pretrain.budgets.rungs is {self.pretrain.budgets.rungs}"
                 )
         seeds = max(self.pretrain.vit.seeds.at(depth) for depth in full.depths)
         if seeds * full.draws > LABEL_ORDERS:
-            raise ValueError(f"transfer.read_outs.full.draws times seeds is {seeds * full.draws}; at most {LABEL_ORDERS}")
+            raise ValueError(
+                f"transfer.read_outs.full.draws times seeds is {seeds * full.draws}; at most {LABEL_ORDERS}"
+            )
         for name in full.tasks or []:
             dataset, _, task = name.partition("/")
             self.task(dataset, task)
@@ -126,7 +134,9 @@ class Study(Part):
                 raise ValueError(f"verdict: task '{dataset}/{claim.task}' has two primary claims; keep one")
             seen.add((dataset, claim.task))
             if (claim.metric in ("r", "r2")) != (task.kind == "regression"):
-                raise ValueError(f"verdict: metric '{claim.metric}' does not fit the {task.kind} task '{claim.task}'")
+                raise ValueError(
+                    f"verdict: metric '{claim.metric}' does not fit the {task.kind} task '{claim.task}'"
+                )
             self._claim_runs(claim, f"{dataset}/{claim.task}")
         return self
 
@@ -144,21 +154,34 @@ class Study(Part):
         """Check that the cells a claim compares are cells that the study runs."""
         frozen = claim.read_out == "ridge"
         full = self.transfer.read_outs.full
-        if claim.reference == "scratch" and frozen or claim.reference == "random" and not frozen:
+        if (claim.reference == "scratch" and frozen) or (claim.reference == "random" and not frozen):
             raise ValueError(
                 f"verdict of '{task}': a frozen read-out's reference is 'random', a trained one's is 'scratch'"
             )
-        if claim.reference in ("connectivity", "raw:linear") and claim.reference not in self.transfer.baselines:
-            raise ValueError(f"verdict of '{task}': reference '{claim.reference}' is not in transfer.baselines")
+        if (
+            claim.reference in ("connectivity", "raw:linear")
+            and claim.reference not in self.transfer.baselines
+        ):
+            raise ValueError(
+                f"verdict of '{task}': reference '{claim.reference}' is not in transfer.baselines"
+            )
         if full is None and not frozen:
             raise ValueError(f"verdict of '{task}': read_out 'full' is not in transfer.read_outs")
         depths = self.pretrain.vit.depths if frozen or full is None else full.depths
         labels = self.transfer.labels if frozen or full is None else full.labels
-        rungs = range(1, self.pretrain.budgets.rungs + 1) if frozen or full is None else map(self.rung, full.rungs)
+        rungs = (
+            range(1, self.pretrain.budgets.rungs + 1)
+            if frozen or full is None
+            else map(self.rung, full.rungs)
+        )
         if claim.depth not in depths:
-            raise ValueError(f"verdict of '{task}': depth {claim.depth} is not run with {claim.read_out} (depths {depths})")
+            raise ValueError(
+                f"verdict of '{task}': depth {claim.depth} is not run with {claim.read_out} (depths {depths})"
+            )
         if claim.n_labels not in labels:
-            raise ValueError(f"verdict of '{task}': n_labels {claim.n_labels} is not run with {claim.read_out} ({labels})")
+            raise ValueError(
+                f"verdict of '{task}': n_labels {claim.n_labels} is not run with {claim.read_out} ({labels})"
+            )
         if claim.reference in ("connectivity", "raw:linear") and claim.n_labels not in self.transfer.labels:
             raise ValueError(f"verdict of '{task}': n_labels {claim.n_labels} is not in transfer.labels")
         if self.rung(claim.rung) not in rungs:

@@ -25,9 +25,15 @@ def _rising(value: list[int | Literal["all"]]) -> list[int | Literal["all"]]:
 class Ridge(Part):
     """Ridge (logistic for classes) on frozen, unpooled tokens of every checkpoint."""
 
-    penalties: list[float] = Field([0.01, 0.1, 1.0, 10.0], min_length=1, description="penalties relative to the mean squared feature norm")
+    penalties: list[float] = Field(
+        [0.01, 0.1, 1.0, 10.0],
+        min_length=1,
+        description="penalties relative to the mean squared feature norm",
+    )
     fixed_penalty: float = Field(1.0, gt=0, description="penalty below 16 labelled subjects")
-    inner_folds: Annotated[int, Field(ge=2, le=10)] = Field(3, description="inner folds that choose layer and penalty")
+    inner_folds: Annotated[int, Field(ge=2, le=10)] = Field(
+        3, description="inner folds that choose layer and penalty"
+    )
 
 
 class Full(Part):
@@ -36,11 +42,18 @@ class Full(Part):
     depths: list[Positive] = Field(min_length=1, description="depths that are fine-tuned")
     rungs: list[Positive | Literal["last"]] = Field(["last"], description="rungs that are fine-tuned")
     labels: list[LabelCount] = Field(min_length=1, description="label counts")
-    draws: Positive = Field(1, description="label draws a seed; seed s takes draws s * draws ... s * draws + draws - 1, so draws and seeds vary together")
+    draws: Positive = Field(
+        1,
+        description="label draws a seed; seed s takes draws s * draws ... s * draws + draws - 1: both vary together",
+    )
     tasks: list[str] | None = Field(None, description="tasks, as 'dataset/task'; default: all")
     steps: Positive = Field(40, description="optimiser steps")
     batch_subjects: Positive = Field(16, description="subjects a step, each with all its windows")
-    learning_rates: list[float] = Field([1e-3], min_length=1, description="learning rates; from 16 subjects up chosen inside the training subjects, below the first is used")
+    learning_rates: list[float] = Field(
+        [1e-3],
+        min_length=1,
+        description="learning rates; from 16 subjects up chosen inside the training subjects, below the first is used",
+    )
     weight_decay: float = Field(0.05, ge=0, description="decoupled weight decay")
 
     _labels_rise = field_validator("labels")(_rising)
@@ -62,7 +75,8 @@ class Transfer(Part):
     repeats: Positive = Field(1, description="repeats of the outer K-fold")
     seed: int = Field(0, description="seed of the folds and label draws")
     baselines: list[Literal["connectivity", "raw:linear", "drift", "dummy"]] = Field(
-        ["connectivity", "raw:linear", "dummy"], description="classical baselines; they get the same tuning as the arms"
+        ["connectivity", "raw:linear", "dummy"],
+        description="classical baselines; they get the same tuning as the arms",
     )
     read_outs: ReadOuts = Field(ReadOuts(), description="which read-out runs where")
 

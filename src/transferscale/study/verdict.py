@@ -13,7 +13,9 @@ class Claim(Part):
     dataset: str | None = Field(None, description="dataset; default: the study's only one")
     task: str = Field(description="task of the dataset")
     arm: Literal["video"] = Field("video", description="arm")
-    reference: Literal["scratch", "random", "connectivity", "raw:linear"] = Field("scratch", description="what it is compared with")
+    reference: Literal["scratch", "random", "connectivity", "raw:linear"] = Field(
+        "scratch", description="what it is compared with"
+    )
     read_out: Literal["ridge", "full"] = Field("full", description="read-out")
     depth: Positive = Field(description="depth")
     rung: Positive | Literal["last"] = Field("last", description="rung")

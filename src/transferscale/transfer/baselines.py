@@ -1,8 +1,10 @@
 """Classical baselines as features files, so that they go through the same read-out as every arm.
 
 - ``raw-linear``: the window's parcel series as it is, volumes for tokens and parcels for channels;
-- ``drift``: the same after each parcel's window is replaced by its mean and linear trend, so that only what is slow is left;
-- ``connectivity``: Fisher-z correlations between parcels, of the window, and of the subject's whole runs (averaged over runs);
+- ``drift``: the same after each parcel's window is replaced by its mean and linear trend, so that only what
+  is slow is left;
+- ``connectivity``: Fisher-z correlations between parcels, of the window, and of the subject's whole runs
+  (averaged over runs);
 - ``dummy``: no features, which leaves the mean of the training subjects, or equal scores of the classes.
 """
 
@@ -16,7 +18,7 @@ import numpy.typing as npt
 from transferscale.artefacts import Stopwatch, write_provenance
 from transferscale.errors import UserError, nearest
 from transferscale.medical.reading import View
-from transferscale.transfer.aggregate import BLOCKS, membership, subject_blocks
+from transferscale.transfer.aggregate import covariances, membership, moments
 from transferscale.transfer.grams import Grams, gram, view_hash, write_grams
 
 Array = npt.NDArray[np.float32]
@@ -87,8 +89,14 @@ def trend(series: Array) -> Array:
 
 
 def _series(windows: Array, owner: npt.NDArray[np.int64], subjects: int) -> dict[str, Array]:
-    blocks = subject_blocks(windows, membership(owner, subjects))
-    return {"window": windows} | {f"subject-{name}": value for name, value in zip(BLOCKS, blocks, strict=True)}
+    member = membership(owner, subjects)
+    mean, sd, deviation = moments(windows, member)
+    return {
+        "window": windows,
+        "subject-mean": mean,
+        "subject-sd": sd,
+        "subject-cov": covariances(deviation, member),
+    }
 
 
 def _raw_linear(data: View) -> dict[str, Array]:

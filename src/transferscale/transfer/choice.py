@@ -1,4 +1,4 @@
-"""What is chosen inside the training subjects, and what is fixed in advance; one rule for every arm and read-out."""
+"""What is chosen inside the training subjects and what is fixed in advance: one rule for every arm."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +13,8 @@ CHOICE_FROM = 16
 def inner_folds(target: npt.NDArray[np.floating[Any]], folds: int) -> list[npt.NDArray[np.int64]]:
     """Positions of the held-out subjects of each inner fold, stratified, without randomness.
 
-    Subjects are sorted by class or value (ties stay in the order given) and dealt out in turn, so that every fold spans the
-    whole range.
+    Subjects are sorted by class or value (ties stay in the order given) and dealt out in turn, so that every
+    fold spans the whole range.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Frozen features of a checkpoint or of random weights: Gram matrices of the unpooled tokens of every layer."""
+"""Frozen features of a checkpoint or of random weights: Gram matrices of every layer's unpooled tokens."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from transferscale.medical.reading import View
 from transferscale.models.build import build
 from transferscale.models.checkpoint import load_encoder
 from transferscale.models.video_transformer import VideoTransformer
-from transferscale.transfer.aggregate import BLOCKS, membership, subject_blocks, whole_subjects
+from transferscale.transfer.aggregate import membership, moments, shares
 from transferscale.transfer.grams import Grams, view_hash, write_grams
 
 Rows = npt.NDArray[np.int64]
@@ -25,7 +25,8 @@ Clips = Callable[[Rows], npt.NDArray[np.float32]]
 # Windows a forward pass, about; a batch holds whole subjects.
 BATCH_WINDOWS = 32
 
-# Features kept in memory at once. Beyond it the layers are done in groups, one forward pass over all windows a group.
+# Features kept in memory at once. Beyond it the layers are done in groups, one forward pass over all windows
+# a group.
 MEMORY_BYTES = 2**30
 
 
@@ -76,7 +77,8 @@ def check_geometry(model: VideoTransformer, data: View, view: Path) -> None:
     wanted = (model.scale.frames, model.scale.size, model.scale.size)
     if shape != wanted:
         raise UserError(
-            f"{view}: windows are {shape} but the network takes {wanted}; make windows.volumes and corpus.clip agree"
+            f"{view}: windows are {shape} but the network takes {wanted}; make windows.volumes and "
+            "corpus.clip agree, and pretrain with the same clip"
         )
 
 
@@ -103,37 +105,68 @@ def layer_grams(
     dict
         ``window/<layer>`` (windows, windows) and ``subject-<block>/<layer>`` (subjects, subjects), float32.
     """
-    width, tokens, layers = model.width, model.tokens, model.scale.depth + 1
-    pairs = width * (width + 1) // 2
-    each = 4 * ((len(owner) + 2 * subjects) * tokens * width + subjects * pairs)
-    together = max(1, memory // each)
+    layers, length = model.scale.depth + 1, model.tokens * model.width
+    together = max(1, memory // (4 * len(owner) * length))
+    member = torch.from_numpy(membership(owner, subjects))
     matrices: dict[str, npt.NDArray[np.float32]] = {}
     for first in range(0, layers, together):
         group = range(first, min(first + together, layers))
-        features = {f"window/{layer}": torch.empty(len(owner), tokens * width) for layer in group}
-        for block in BLOCKS:
-            length = pairs if block == "cov" else tokens * width
-            features |= {f"subject-{block}/{layer}": torch.empty(subjects, length) for layer in group}
-        for rows in whole_subjects(owner, BATCH_WINDOWS):
-            people, index = np.unique(owner[rows], return_inverse=True)
-            member = torch.from_numpy(membership(index, len(people)))
+        features = {layer: torch.empty(len(owner), length) for layer in group}
+        for start in range(0, len(owner), BATCH_WINDOWS):
+            rows = np.arange(start, min(start + BATCH_WINDOWS, len(owner)))
             with torch.inference_mode():
                 outputs = model.layers(torch.from_numpy(clips(rows)))
                 for layer in group:
-                    features[f"window/{layer}"][rows] = outputs[layer].flatten(1)
-                    for block, value in zip(BLOCKS, subject_blocks(outputs[layer], member), strict=True):
-                        features[f"subject-{block}/{layer}"][people] = value
-        for name in list(features):
-            matrices[name] = gram(features.pop(name)).numpy()
+                    features[layer][start : start + len(rows)] = outputs[layer].flatten(1)
+        for layer in group:
+            grams = token_grams(features.pop(layer).reshape(len(owner), model.grid[0], -1), member)
+            matrices |= {f"{name}/{layer}": matrix for name, matrix in grams.items()}
     return matrices
 
 
+def token_grams(
+    tokens: Float[Tensor, "windows times features"], member: Float[Tensor, "windows subjects"]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Gram matrices of one layer's tokens: of windows, and of subjects by the rule of ``aggregate``."""
+    share = shares(member)
+    mean, sd, deviation = moments(tokens, member)
+    covariance = share.double() @ covariance_products(deviation) @ share.double().T
+    # As for the other blocks: a shift by the mean over subjects, which centring removes again, saves digits.
+    covariance = covariance - covariance.mean(0) - covariance.mean(1)[:, None] + covariance.mean()
+    grams = {
+        "subject-mean": gram(mean),
+        "subject-sd": gram(sd),
+        "subject-cov": covariance.float(),
+        "window": gram(tokens.flatten(1)),
+    }
+    return {name: matrix.numpy() for name, matrix in grams.items()}
+
+
 def gram(features: Float[Tensor, "rows features"], block: int = 128) -> Float[Tensor, "rows rows"]:
-    """Inner products of rows, shifted by the mean row (in place); the upper triangle is computed and mirrored."""
-    features -= features.mean(0)
+    """Inner products of rows, shifted by the mean row; the upper triangle is computed and mirrored."""
+    features = features - features.mean(0)
     rows = len(features)
     product = torch.empty(rows, rows)
     for i in range(0, rows, block):
         product[i : i + block, i:] = features[i : i + block] @ features[i:].T
-        product[i:, i : i + block] = product[i : i + block, i:].T
+        product[i + block :, i : i + block] = product[i : i + block, i + block :].T
+    return product
+
+
+def covariance_products(
+    deviation: Float[Tensor, "windows times features"], block: int = 16
+) -> Float[Tensor, "windows windows"]:
+    """Inner products <C_v, C_w> of the windows' second moments C = sum_t x_t x_t' / times, in float64.
+
+    They equal the mean over all pairs of times of (x_vs . x_wt)^2, so that the (features x features)
+    matrices, of millions of numbers each, are never formed. Time grows with (windows * times)^2 * features.
+    """
+    windows, times, _ = deviation.shape
+    flat = deviation.flatten(0, 1)
+    product = torch.empty(windows, windows, dtype=torch.float64)
+    for i in range(0, windows, block):
+        rows = deviation[i : i + block].flatten(0, 1)
+        squares = (rows @ flat[i * times :].T).square_().reshape(-1, times, windows - i, times)
+        product[i : i + block, i:] = squares.sum((1, 3)) / times**2
+        product[i + block :, i : i + block] = product[i : i + block, i + block :].T
     return product

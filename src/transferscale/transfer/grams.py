@@ -1,11 +1,12 @@
-"""The features file: for every layer of a reader, the inner products of its features, between windows and subjects.
+"""The features file: inner products of a reader's features, between windows and between subjects.
 
 Notable:
-- every read-out here is a function of inner products alone, so a Gram matrix stands for features of any size: a read-out
-  sees unpooled tokens at the cost of (windows x windows) numbers a layer;
-- keys are ``window/<layer>`` (windows x windows) and ``subject-<block>/<layer>`` (subjects x subjects), float32;
-- features are shifted by their mean over all rows before the product. A read-out centres with training statistics, which
-  removes any common shift exactly, so this saves digits and leaks nothing.
+- every read-out here is a function of inner products alone, so a Gram matrix stands for features of any
+  size: a read-out sees unpooled tokens at the cost of (windows x windows) numbers a layer;
+- keys are ``window/<layer>`` (windows x windows) and ``subject-<block>/<layer>`` (subjects x subjects),
+  float32;
+- features are shifted by their mean over all rows before the product. A read-out centres with training
+  statistics, which removes any common shift exactly, so this saves digits and leaks nothing.
 """
 
 import json
@@ -16,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -69,18 +69,22 @@ def gram(features: npt.NDArray[np.floating[Any]]) -> Array:
     return product
 
 
-def view_hash(windows: pa.Table) -> str:
+def view_hash(windows: Mapping[str, Sequence[Any]]) -> str:
     """Hash of a view's windows and their order: a read-out refuses the features of other windows."""
-    columns = [windows[name].to_pylist() for name in ("subject", "session", "run", "window", "start")]
+    columns = [list(windows[name]) for name in ("subject", "session", "run", "window", "start")]
     return fingerprint(columns, length=16)
 
 
 def write_grams(path: Path | str, grams: Grams) -> None:
     """Write a features file (safetensors), atomically."""
-    # One metadata key: safetensors does not keep the order of several, and the same features give the same bytes.
+    # One metadata key: safetensors does not keep the order of several, and the same features give the same
+    # bytes.
     about = {"subjects": list(grams.subjects), "windows": grams.windows}
     content = save(
-        {name: np.ascontiguousarray(matrix, dtype=np.float32) for name, matrix in sorted(grams.matrices.items())},
+        {
+            name: np.ascontiguousarray(matrix, dtype=np.float32)
+            for name, matrix in sorted(grams.matrices.items())
+        },
         metadata={"about": canonical_json(about)},
     )
     with atomic(path) as temporary:
@@ -102,7 +106,9 @@ def read_grams(path: Path | str) -> Grams:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (SafetensorError, ValueError, OSError) as error:
-        raise UserError(f"{path}: not a readable features file ({error}); extract the features again") from None
+        raise UserError(
+            f"{path}: not a readable features file ({error}); extract the features again"
+        ) from None
     if not isinstance(about, dict) or "window/0" not in matrices:
         raise UserError(f"{path}: not a features file of transferscale; extract the features again")
     return Grams(matrices, about["subjects"], about["windows"])

@@ -1,7 +1,8 @@
-"""Kernels of a read-out from Gram matrices: centred and scaled by training statistics alone, many problems at once.
+"""Kernels of a read-out: Gram matrices centred and scaled by training statistics alone.
 
-A problem is a list of training rows and a list of rows to predict. Problems of different sizes are stacked by padding;
-padded training rows have weight zero everywhere, so that every result is exactly that of the problem alone.
+A problem is a list of training rows and a list of rows to predict; many are handled at once. Problems of
+different sizes are stacked by padding; padded training rows have weight zero everywhere, so that every
+result is exactly that of the problem alone.
 """
 
 from collections.abc import Sequence
@@ -60,9 +61,10 @@ def _pad(lists: Sequence[Rows]) -> tuple[Rows, Real, Rows]:
 def kernels(blocks: Sequence[npt.NDArray[np.float32]], problems: Problems) -> tuple[Real, Real]:
     """Kernel of the training rows, and between the rows to predict and the training rows.
 
-    Each block is centred with the mean of the training rows and divided by their mean squared norm (its mean diagonal), then
-    blocks are averaged; the mean diagonal over training rows is thus 1, and a penalty is relative to the mean squared
-    feature norm. A block without variance among the training rows counts as zero.
+    Each block is centred with the mean of the training rows and divided by their mean squared norm (its mean
+    diagonal), then blocks are averaged; the mean diagonal over training rows is thus 1, and a penalty is
+    relative to the mean squared feature norm. A block without variance among the training rows counts as
+    zero.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Ridge and logistic regression in the dual, many problems at once.
 
-With a centred kernel K over training rows, a read-out is f = K a + b with an unpenalised intercept b, and its penalty is
-``penalty * a' K a``: exactly scikit-learn's ``Ridge(alpha=penalty)`` and ``LogisticRegression(C=1 / penalty)`` on features
-whose inner products are K.
+With a centred kernel K over training rows, a read-out is f = K a + b with an unpenalised intercept b, and the
+squared norm of its weights is a' K a: exactly scikit-learn's ``Ridge(alpha=penalty)`` and
+``LogisticRegression(C=1 / penalty)`` on features whose inner products are K.
 """
 
 import numpy as np
@@ -55,15 +55,14 @@ def balanced(positive: npt.NDArray[np.bool_], real: Real) -> Real:
     no = real - yes
     half = real.sum(axis=1, keepdims=True) / 2
     weight: Real = half * (
-        yes / np.maximum(yes.sum(axis=1, keepdims=True), 1) + no / np.maximum(no.sum(axis=1, keepdims=True), 1)
+        yes / np.maximum(yes.sum(axis=1, keepdims=True), 1)
+        + no / np.maximum(no.sum(axis=1, keepdims=True), 1)
     )
     return weight
 
 
-def logistic(
-    kernel: Real, positive: npt.NDArray[np.bool_], weight: Real, penalty: Real
-) -> tuple[Real, Real]:
-    """Weighted logistic regression with an L2 penalty, by Newton's method with halved steps where one overshoots.
+def logistic(kernel: Real, positive: npt.NDArray[np.bool_], weight: Real, penalty: Real) -> tuple[Real, Real]:
+    """Weighted logistic regression with an L2 penalty, by Newton's method; steps that overshoot are halved.
 
     Minimises sum_i weight_i log(1 + exp(-s_i f_i)) + penalty / 2 a' K a over a and the intercept, s = +-1.
 
@@ -105,7 +104,8 @@ def logistic(
         curvature = np.where(w > 0, np.maximum(w * p * (1 - p), 1e-10), 0)
         root = np.sqrt(curvature)
         inverse = np.divide(1, root, out=np.zeros_like(root), where=root > 0)
-        # (K + W^-1)^-1 = W^1/2 (I + W^1/2 K W^1/2)^-1 W^1/2 (Rasmussen & Williams 2006, 3.27), well conditioned.
+        # (K + W^-1)^-1 = W^1/2 (I + W^1/2 K W^1/2)^-1 W^1/2 (Rasmussen & Williams 2006, 3.27), well
+        # conditioned.
         system = identity + root[:, :, None] * k * root[:, None, :]
         working = np.stack([root * f + inverse * gradient, root], axis=2)
         solution = root[:, :, None] * np.linalg.solve(system, working)
@@ -117,12 +117,12 @@ def logistic(
         intercept[active] = b + size * step_b
         moved = np.abs(np.einsum("gij,gj->gi", k, step_a) + step_b[:, None]) * (w > 0)
         active = active[moved.max(axis=1) * size > TOLERANCE]
+    # Rounding must not rank the folds of a read-out without features.
+    intercept[np.abs(intercept) < 1e-10] = 0
     return dual / penalty[:, None], intercept
 
 
-def _step(
-    k: Real, s: Real, w: Real, a: Real, b: Real, fitted: Real, step_a: Real, step_b: Real
-) -> Real:
+def _step(k: Real, s: Real, w: Real, a: Real, b: Real, fitted: Real, step_a: Real, step_b: Real) -> Real:
     """Largest step of 1, 1/2, 1/4 ... that does not raise the objective."""
     change = np.einsum("gij,gj->gi", k, step_a)
     quadratic = [np.einsum("gi,gi->g", u, v) for u, v in ((a, fitted), (step_a, fitted), (step_a, change))]

@@ -1,0 +1,1 @@
+"""Tables into one HTML page that answers the study's question first."""

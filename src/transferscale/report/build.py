@@ -1,0 +1,227 @@
+"""The page of a study: reads its tables, draws its figures, writes ``index.html`` and the verdict."""
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from transferscale import __version__
+from transferscale.artefacts import Stopwatch, atomic, fingerprint, read_json, write_json, write_provenance
+from transferscale.errors import UserError
+from transferscale.report.arms import METRICS, theme
+from transferscale.report.figures import draw
+from transferscale.report.verdict import WORDS, corpus_words, known_answers, primary_rows, sentences
+from transferscale.scaling.checkpoints import study_fits
+from transferscale.study.grid import Grid
+from transferscale.study.study import Study
+from transferscale.tables import read_table
+from transferscale.versions import STAGE_VERSION
+
+Row = Mapping[str, Any]
+
+PACKAGES: tuple[str, ...] = (
+    "torch",
+    "lightning",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "scikit-learn",
+    "nilearn",
+    "nibabel",
+)
+PACKAGES += ("decord", "av", "matplotlib", "snakemake")
+STATISTICS = {
+    "spectrum_slope": ("slope of the spatial power spectrum", -3.4),
+    "gradient_kurtosis": ("kurtosis of the gradient", 30.0),
+    "frame_difference": ("frame difference, in SD", 0.14),
+}
+
+
+def build(study: Study, out: Path) -> None:
+    """Write the page of a study from its results folder.
+
+    Writes ``index.html`` (self-contained), ``figures/*.svg`` and ``*.png``, ``verdict.json`` (``study``,
+    ``run_ok``, ``verdicts``: a sentence a claim, ``known_answers``, ``claims``) and ``verdict.txt``.
+
+    Raises
+    ------
+    UserError
+        If a table is missing or lacks a column, a claim has no gain, or a known answer no score.
+    """
+    watch = Stopwatch()
+    results, out = Path(study.folder), Path(out)
+    scores = read_table(results / "scaling" / "scores.parquet", "scores").to_pylist()
+    gains = read_table(results / "scaling" / "gains.parquet", "gains").to_pylist()
+    laws = read_table(results / "scaling" / "laws.parquet", "laws").to_pylist()
+    checkpoints = read_table(results / "tables" / "checkpoints.parquet", "checkpoints").to_pylist()
+    fits, laws_left_out = study_fits(study, checkpoints, scores)
+    known = known_answers(study, scores)
+    told = sentences(study, gains, scores)
+    verdict = {
+        "study": study.study,
+        "run_ok": all(k.reached for k in known),
+        "verdicts": told,
+        "known_answers": [k.as_json() for k in known],
+        "claims": [dict(row) for row in primary_rows(study, gains)],
+    }
+    page = render(
+        study=study,
+        known=known,
+        claims=list(zip(told, primary_rows(study, gains), strict=True)),
+        drawings=draw(study, checkpoints, scores, fits, out / "figures"),
+        scores=scores,
+        gains=sorted(gains, key=lambda row: not row["primary"]),
+        laws=laws,
+        left_out=[*Grid(study).left_out(), *laws_left_out],
+        corpus=corpus_card(study, results),
+        datasets=[medical_card(study, results, d.dataset) for d in study.datasets],
+        provenance=provenance(study, results),
+        single_seeds=any(row["n_seeds"] == 1 and row["arm"] == "video" for row in scores),
+    )
+    with atomic(out / "index.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    lines = [k.sentence for k in known] + told
+    with atomic(out / "verdict.txt") as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # Last, because it is the file that says that the page is complete.
+    write_json(out / "verdict.json", verdict)
+    write_provenance(out / "verdict.json", watch)
+
+
+def render(**content: Any) -> str:
+    """The page as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("transferscale.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "signed": signed, "metric": METRICS.__getitem__}
+    return environment.get_template("page.html.j2").render(
+        css=(Path(__file__).parent / "page.css").read_text(encoding="utf-8"),
+        light=theme(dark=False),
+        dark=theme(dark=True),
+        words=WORDS,
+        corpus_words=corpus_words(content["study"]),
+        **content,
+    )
+
+
+def number(value: float | None) -> str:
+    """A number with three decimals or digits, a dash for none."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.3f}" if 1e-3 <= abs(value) < 1e3 or value == 0 else f"{value:.3g}"
+
+
+def signed(value: float | None) -> str:
+    """A number with its sign."""
+    return "–" if value is None else f"{value:+.3f}"
+
+
+def corpus_card(study: Study, results: Path) -> dict[str, Any]:
+    """What is in the corpus, what was left out of it and why, and how near it is to natural video."""
+    folder = results / "corpus" / study.corpus.name
+    videos = read_table(folder / "manifest.parquet", "manifest").to_pylist()
+    clips = read_table(folder / "clips.parquet", "clips").to_pylist()
+    statistics = read_json(folder / "statistics.json")
+    kept = [clip for clip in clips if not clip["dropped"]]
+    return {
+        "name": study.corpus.name,
+        "videos": len(videos),
+        "ok": sum(video["status"] == "ok" for video in videos),
+        "quarantined": reasons(video["reason"] for video in videos if video["status"] != "ok"),
+        "clips": len(clips),
+        "train": sum(clip["split"] == "train" for clip in kept),
+        "heldout": sum(clip["split"] == "heldout" for clip in kept),
+        "dropped": reasons(clip["reason"] for clip in clips if clip["dropped"]),
+        "licences": dict(Counter(v["licence"] or "not declared" for v in videos if v["status"] == "ok")),
+        "statistics": [(words, target, statistics.get(key)) for key, (words, target) in STATISTICS.items()],
+        "contact": data_uri(folder / "contact.png"),
+        "geometry": study.corpus.clip,
+    }
+
+
+def medical_card(study: Study, results: Path, name: str) -> dict[str, Any]:
+    """What is in a dataset, what was left out of it and why, and what was planted where it is simulated."""
+    dataset, folder = study.dataset(name), results / "medical" / name
+    usable = read_table(folder / "recordings.parquet", "recordings").to_pylist()
+    usable = [row for row in usable if row["status"] == "ok"]
+    quarantined = read_table(folder / "quarantine.parquet", "recordings").to_pylist()
+    view = read_json(folder / dataset.view / "view.json")
+    splits = read_json(folder / "splits.json")
+    return {
+        "name": name,
+        "note": dataset.note,
+        "recordings": len(usable) + len(quarantined),
+        "ok": len(usable),
+        "subjects": len({row["subject"] for row in usable}),
+        "quarantined": reasons(row["reason"] for row in quarantined),
+        "tasks": [
+            {
+                "name": task,
+                "kind": declared.kind,
+                "target": declared.target,
+                "planted": declared.planted,
+                "subjects": len(splits["tasks"][task]["subjects"]),
+                "excluded": splits["tasks"][task].get("excluded") or {},
+            }
+            for task, declared in dataset.tasks.items()
+        ],
+        "simulated": dataset.simulate.spec() if dataset.simulate else None,
+        "view": {key: value for key, value in view.items() if isinstance(value, str | int | float | list)},
+        "split_hash": splits["hash"],
+    }
+
+
+def reasons(values: Any) -> list[tuple[str, int]]:
+    """Reasons with their counts, the most frequent first."""
+    counts = Counter(value or "no reason given" for value in values)
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def data_uri(path: Path) -> str:
+    """A PNG as a data URI."""
+    try:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+
+
+def provenance(study: Study, results: Path) -> dict[str, Any]:
+    """What made these numbers: versions, spec hash, packages, and the wall time of every stage."""
+    walls: dict[str, list[float]] = {}
+    hosts: Counter[str] = Counter()
+    for path in sorted(results.rglob("*.prov.json")):
+        record = read_json(path)
+        stage = path.relative_to(results).parts[0]
+        walls.setdefault(stage, []).append(float(record.get("wall_s", 0.0)))
+        hosts[f"{record.get('machine', 'unknown')}, Python {record.get('python', 'unknown')}"] += 1
+    return {
+        "version": __version__,
+        "spec": fingerprint(Grid(study).study_spec()),
+        "verbs": STAGE_VERSION,
+        "packages": installed(PACKAGES),
+        "stages": [(stage, len(own), sum(own), max(own)) for stage, own in sorted(walls.items())],
+        "hosts": sorted(hosts.items()),
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+    }
+
+
+def installed(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

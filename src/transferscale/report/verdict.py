@@ -1,0 +1,166 @@
+"""The answer in words: one sentence a primary claim, and the known answers that the run must reproduce.
+
+Pure functions, used by the page and by the command line.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from transferscale.errors import UserError
+from transferscale.report.arms import METRICS
+from transferscale.scaling.verdict import negligible
+from transferscale.study.study import Study
+from transferscale.study.verdict import Claim
+
+Rows = Sequence[Mapping[str, Any]]
+
+WORDS = {
+    "helps": "HELPS here",
+    "hurts": "HURTS here",
+    "equivalent": "makes NO DIFFERENCE THAT MATTERS here",
+    "inconclusive": "is INCONCLUSIVE here",
+}
+
+
+@dataclass(frozen=True)
+class KnownResult:
+    """A known answer and what this run made of it."""
+
+    dataset: str
+    task: str
+    arm: str
+    n_labels: str
+    metric: str
+    at_least: float
+    value: float
+    reached: bool
+    source: str
+    sentence: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as plain JSON values."""
+        return asdict(self)
+
+
+def known_answers(study: Study, scores: Rows) -> list[KnownResult]:
+    """Compare the baselines with the figures that they must reproduce on this data.
+
+    Raises
+    ------
+    UserError
+        If the score of a known answer is not among ``scores``.
+    """
+    results = []
+    for known in study.known_answers:
+        dataset, n_labels = study.claim_dataset(known), str(known.n_labels)
+        key = (dataset, known.task, known.arm, n_labels, known.metric)
+        value = _score(scores, key)
+        if value is None:
+            raise UserError(
+                f"study '{study.study}': known_answers: no score of {known.arm} on {dataset}/{known.task} "
+                f"at n = {n_labels} in {known.metric}; run `transferscale scaling gain` again"
+            )
+        reached = value >= known.at_least
+        source = f" ({known.source})" if known.source else ""
+        sentence = (
+            f"{dataset}/{known.task}: {known.arm} scored {METRICS[known.metric]} {value:.3f} and "
+            + ("reaches" if reached else "MISSES")
+            + f" the known {known.at_least:g}{source}"
+            + ("." if reached else ": THE RUN IS WRONG, believe nothing below until this is explained.")
+        )
+        results.append(KnownResult(*key, known.at_least, value, reached, known.source, sentence))
+    return results
+
+
+def _score(scores: Rows, key: tuple[str, str, str, str, str]) -> float | None:
+    for row in scores:
+        if (row["dataset"], row["task"], row["arm"], row["n_labels"], row["metric"]) == key:
+            return float(row["value"])
+    return None
+
+
+def primary_rows(study: Study, gains: Rows) -> list[Mapping[str, Any]]:
+    """The row of `gains` of every primary claim, in the order of the study.
+
+    Raises
+    ------
+    UserError
+        If a claim has no row.
+    """
+    rows = []
+    for claim in study.verdict:
+        dataset = study.claim_dataset(claim)
+        own = [r for r in gains if r["primary"] and (r["dataset"], r["task"]) == (dataset, claim.task)]
+        if not own:
+            raise UserError(
+                f"study '{study.study}': verdict: no gain of {dataset}/{claim.task}; "
+                "run `transferscale scaling gain` again"
+            )
+        rows.append(own[0])
+    return rows
+
+
+def sentences(study: Study, gains: Rows, scores: Rows) -> list[str]:
+    """One sentence a primary claim (with its controls), in the order of the study."""
+    return [
+        sentence(study, claim, row, scores)
+        for claim, row in zip(study.verdict, primary_rows(study, gains), strict=True)
+    ]
+
+
+def sentence(study: Study, claim: Claim, row: Mapping[str, Any], scores: Rows) -> str:
+    """What one primary claim found; the smallest detectable gain stands before the gain."""
+    metric, dataset = METRICS[claim.metric], study.claim_dataset(claim)
+    arm, reference = _arms(claim)
+    word = WORDS[row["verdict"]]
+    if row["verdict"] in ("helps", "hurts") and negligible(row["low90"], row["high90"], claim.sesoi):
+        word += ", below the smallest effect of interest"
+    labelled = (
+        f"all {row['n_train']:.0f} labelled subjects of a fold"
+        if str(claim.n_labels) == "all"
+        else f"{claim.n_labels} labelled subjects"
+    )
+    text = (
+        f"{dataset}/{claim.task}: pretraining on {corpus_words(study)} {word}: {arm} scored {metric} "
+        f"{row['arm_value']:.2f}, {reference} {row['reference_value']:.2f}, with {labelled} and "
+        f"{row['n_subjects']} tested; smallest detectable gain {row['detectable']:.2f}, "
+        f"gain {row['estimate']:+.2f}, 95 % interval {row['low']:+.2f} to {row['high']:+.2f} "
+        f"(smallest effect of interest {claim.sesoi:g})"
+    )
+    if row["verdict"] in ("helps", "hurts") and row["p_holm"] is not None and row["p_holm"] > 0.05:
+        text += (
+            f"; this does not survive Holm's correction over {len(study.verdict)} claims "
+            f"(p = {row['p_holm']:.2f})"
+        )
+    beside = [
+        f"{name} {value:.2f}"
+        for name in ("connectivity", "raw:linear", "drift", "dummy")
+        if name != claim.reference
+        and (value := _score(scores, (dataset, claim.task, name, str(claim.n_labels), claim.metric)))
+        is not None
+    ]
+    if beside:
+        text += f"; beside it: {', '.join(beside)}"
+    return text + "."
+
+
+def _arms(claim: Claim) -> tuple[str, str]:
+    if claim.read_out == "full":
+        arm = f"full fine-tuning from the depth-{claim.depth} checkpoint"
+        return arm, "from scratch" if claim.reference == "scratch" else claim.reference
+    arm = f"a frozen read-out of the depth-{claim.depth} checkpoint"
+    return arm, "of random weights" if claim.reference == "random" else claim.reference
+
+
+def corpus_words(study: Study) -> str:
+    """What the corpus may be called: never natural video where it was synthetic or lacks its controls."""
+    kinds = {source.kind for source in study.corpus.sources}
+    if kinds == {"synthetic"}:
+        return "synthetic motion"
+    if "synthetic" in kinds:
+        return (
+            f"the mixed corpus '{study.corpus.name}' (videos and synthetic motion; "
+            "natural video is not credited without controls)"
+        )
+    return f"the video corpus '{study.corpus.name}' (natural video is not credited without controls)"

@@ -1,0 +1,146 @@
+"""The read-out that fine-tuning trains along: linear, unpooled, started at its closed-form optimum.
+
+The head is the frozen read-out of the last layer (:mod:`transferscale.transfer.readout`: same features,
+scaling, loss and penalty), solved exactly on the untouched encoder; then encoder and head descend that loss
+together. Starting from the optimum keeps the first steps from tearing the encoder apart for the sake of a
+random head (Kumar et al. 2022, arXiv 2202.10054, linear probing then fine-tuning), and lets few steps do.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from transferscale.transfer.aggregate import moments, shares
+from transferscale.transfer.features import covariance_products
+from transferscale.transfer.readout import solve
+
+
+class Head(nn.Module):
+    """Linear read-out; see the module.
+
+    Parameters
+    ----------
+    kind
+        Kind of the task.
+    windows, member
+        Last-layer features of all windows of the training subjects, from the untouched encoder. Rows are
+        these subjects, or the windows themselves in a state task.
+    target
+        From ``readout.targets`` (rows, outputs).
+    penalty
+        Penalty relative to the mean squared feature norm, as in :mod:`transferscale.transfer.readout`.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        windows: Float[Tensor, "windows times features"],
+        member: Float[Tensor, "windows subjects"],
+        target: Tensor,
+        penalty: float,
+    ) -> None:
+        super().__init__()
+        self.kind, self.penalty, self.rows = kind, penalty, len(target)
+        self.side = _side_weights(kind, target)
+        linear, deviation = _features(kind, windows, member)
+        self.centres = [block.mean(0) for block in linear]
+        centred = [block - centre for block, centre in zip(linear, self.centres, strict=True)]
+        grams = [(block @ block.T).double() for block in centred]
+        if deviation is not None:
+            share = shares(member).double()
+            products = share @ covariance_products(deviation) @ share.T
+            grams.append(products - products.mean(0) - products.mean(1)[:, None] + products.mean())
+        sizes = [float(gram.diagonal().mean()) for gram in grams]
+        used = max(1, sum(size > 1e-12 for size in sizes))
+        self.scales = [(used * size) ** -0.5 if size > 1e-12 else 0.0 for size in sizes]
+        kernel = sum(scale**2 * gram for scale, gram in zip(self.scales, grams, strict=True))
+        solved, bias = solve(
+            kind,
+            np.asarray(kernel)[None],
+            target.double().numpy()[None],
+            np.ones((1, self.rows)),
+            np.array([penalty]),
+        )
+        dual = torch.from_numpy(solved[0]).float()
+        self.bias = nn.Parameter(torch.from_numpy(bias[0]).float())
+        self.linear = nn.ParameterList(
+            scale * block.T @ dual for scale, block in zip(self.scales, centred, strict=False)
+        )
+        # The covariance's weights, a matrix (features, features) an output; its features are never formed.
+        self.quadratic = nn.ParameterList()
+        if deviation is not None:
+            share_of = shares(member).T / deviation.shape[1]
+            self.centre = _second(deviation, share_of.sum(1) / self.rows)
+            self.quadratic.extend(
+                nn.Parameter(self.scales[-1] * _second(deviation, share_of @ dual[:, output]))
+                for output in range(dual.shape[1])
+            )
+
+    def forward(
+        self, windows: Float[Tensor, "windows times features"], member: Float[Tensor, "windows subjects"]
+    ) -> Float[Tensor, "rows outputs"]:
+        """Scores of the rows: log-odds for classes, values otherwise."""
+        linear, deviation = _features(self.kind, windows, member)
+        scores = self.bias + torch.zeros(1)
+        for block, centre, scale, weight in zip(linear, self.centres, self.scales, self.linear, strict=False):
+            scores = scores + scale * ((block - centre) @ weight)
+        if deviation is None:
+            return scores
+        share, columns = shares(member), []
+        for weight in self.quadratic:
+            of_window = ((deviation @ weight) * deviation).sum((1, 2)) / deviation.shape[1]
+            columns.append(self.scales[-1] * (share @ of_window - (weight * self.centre).sum()))
+        return scores + torch.stack(columns, dim=1)
+
+    def losses(self, scores: Tensor, target: Tensor) -> Tensor:
+        """Loss of each row (rows,): weighted logistic for classes, squared error otherwise."""
+        if self.kind != "classification":
+            return ((scores - target) ** 2).sum(1)
+        side = torch.where(target > 0, self.side[:, 1], self.side[:, 0])
+        return (side * nn.functional.softplus(torch.where(target > 0, -scores, scores))).sum(1)
+
+    def objective(self, scores: Tensor, target: Tensor) -> Tensor:
+        """Mean loss of a batch plus the penalty: a training row's share of what the head was solved for."""
+        half = 0.5 if self.kind == "classification" else 1.0
+        return self.losses(scores, target).mean() + half * self.penalty / self.rows * self.squares().sum()
+
+    def squares(self) -> Tensor:
+        """Squared norm of the weights of each output (outputs,)."""
+        total: Tensor = torch.stack([(weight**2).sum(0) for weight in self.linear]).sum(0)
+        if len(self.quadratic):
+            total = total + torch.stack([(weight**2).sum() for weight in self.quadratic])
+        return total
+
+    def decision(self, scores: Tensor) -> Tensor:
+        """Scores as they are written: distances from the boundary for classes (see ``readout``)."""
+        if self.kind != "classification":
+            return scores
+        norm = self.squares().sqrt()
+        distance: Tensor = torch.where(norm > 1e-12, scores / norm.clamp(min=1e-12), 0.0)
+        return distance
+
+
+def _features(
+    kind: str, windows: Float[Tensor, "windows times features"], member: Float[Tensor, "windows subjects"]
+) -> tuple[list[Tensor], Tensor | None]:
+    """Linear feature blocks of the rows, and the deviations that make up the covariance (not for windows)."""
+    if kind == "state":
+        return [windows.flatten(1)], None
+    mean, sd, deviation = moments(windows, member)
+    return [mean, sd], deviation
+
+
+def _second(
+    deviation: Float[Tensor, "windows times features"], weight: Tensor
+) -> Float[Tensor, "features features"]:
+    """Sum of x x' over times and windows, each window times its ``weight`` (windows,)."""
+    flat = deviation.flatten(0, 1)
+    return flat.T @ (flat * weight.repeat_interleave(deviation.shape[1])[:, None])
+
+
+def _side_weights(kind: str, target: Tensor) -> Float[Tensor, "outputs 2"]:
+    """Weight of the negative and the positive side of each output: both weigh half of the rows."""
+    rows = len(target)
+    positive = target.sum(0) if kind == "classification" else torch.full((target.shape[1],), rows / 2)
+    return rows / 2 / torch.stack([rows - positive, positive], dim=1).clamp(min=1)

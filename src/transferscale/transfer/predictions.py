@@ -1,0 +1,118 @@
+"""Rows of the predictions table, gathered column by column."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from transferscale.artefacts import canonical_json
+from transferscale.medical.reading import View
+from transferscale.tables import TABLES, write_columns
+from transferscale.transfer.task import Cell, Task
+
+
+class Predictions:
+    """Gathers the predictions of one cell of the grid (a reader, a read-out, a label count) and writes them.
+
+    Parameters
+    ----------
+    spec
+        ``Grid.fit_spec``.
+    view
+        The view, for what is known of subjects and windows.
+    split_hash
+        Hash of the splits.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], view: View, split_hash: str) -> None:
+        arm, seed = arm_and_seed(str(spec["reader"]))
+        self.constants = {
+            "dataset": spec["dataset"],
+            "view": spec["view"],
+            "arm": arm,
+            "control": "",
+            "reader_id": spec["reader"],
+            "read_out": spec["read_out"],
+            "n_labels": str(spec["n_labels"]),
+            "seed": seed,
+            "condition": "clean",
+            "severity": 0,
+            "split_hash": split_hash,
+        }
+        self.view = view
+        first = {subject: row for row, subject in reversed(list(enumerate(view.windows["subject"])))}
+        self.first_window = [first[subject] for subject in view.subjects]
+        self.columns: dict[str, list[Any]] = {name: [] for name in TABLES["predictions"].columns}
+
+    def __len__(self) -> int:
+        return len(self.columns["subject"])
+
+    def add(
+        self, task: Task, cell: Cell, scores: npt.NDArray[np.floating[Any]], choice: Mapping[str, Any]
+    ) -> None:
+        """Add the scores (rows, outputs) of a cell's test rows, as the read-out gives them."""
+        windows = task.kind == "state"
+        rows = task.rows(cell.test)
+        places = rows.tolist() if windows else [self.first_window[row] for row in rows]
+        of = self.view.windows
+        predicted, listed = decide(task.kind, scores)
+        repeated = {
+            **self.constants,
+            "task": task.name,
+            "kind": task.kind,
+            "n_train": len(cell.train),
+            "draw": cell.draw,
+            "repeat": cell.repeat,
+            "fold": cell.fold,
+            "classes": list(task.classes),
+            "choice": canonical_json(dict(choice)),
+        }
+        values = {
+            "subject": [of["subject"][place] for place in places],
+            "session": [of["session"][place] if windows else "" for place in places],
+            "run": [of["run"][place] if windows else "" for place in places],
+            "window": [of["window"][place] if windows else -1 for place in places],
+            "site": [of["site"][place] for place in places],
+            "family_group": [of["family_group"][place] for place in places],
+            "y_true": task.y[rows].tolist(),
+            "y_pred": predicted.tolist(),
+            "y_score": listed.tolist(),
+        }
+        for name, column in self.columns.items():
+            column += values[name] if name in values else [repeated[name]] * len(rows)
+
+    def write(self, out: Path) -> None:
+        """Write the table."""
+        write_columns(out, "predictions", self.columns)
+
+
+def decide(
+    kind: str, scores: npt.NDArray[np.floating[Any]]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Predicted value or class of each row, and one score a class (none for regression).
+
+    Scores of two classes come as one number f, positive for the second, and are written as -f/2 and f/2.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if kind == "regression":
+        return values[:, 0], np.empty((len(values), 0))
+    if values.shape[1] == 1:
+        values = np.concatenate([-values, values], axis=1) / 2
+    return values.argmax(axis=1).astype(np.float64), values
+
+
+def arm_and_seed(reader_id: str) -> tuple[str, int]:
+    """Arm and seed of a reader from its name; -1 for a baseline.
+
+    ``Reader.parse`` without importing the study, which would double the start-up of a fit.
+
+    >>> arm_and_seed("video.motion.mae.vit-d2.s1.r3"), arm_and_seed("raw-linear")
+    (('video', 1), ('raw:linear', -1))
+    """
+    seed = re.search(r"\.s(\d+)(\.r\d+)?$", reader_id)
+    if seed is None:
+        return reader_id.replace("raw-", "raw:"), -1
+    return reader_id.split(".", 1)[0], int(seed.group(1))

@@ -1,0 +1,150 @@
+"""One task of a view: its rows, their labels, and the (training, test) cells that the splits spell out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from transferscale.errors import UserError
+from transferscale.medical.labels import labels
+from transferscale.medical.reading import Splits, View
+from transferscale.transfer.choice import CHOICE_FROM, inner_folds
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One fit: who is labelled and who is tested, as indices into the view's subjects."""
+
+    repeat: int
+    fold: int
+    draw: int
+    train: Rows
+    test: Rows
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task on a view. Its rows are subjects, or windows for a state task.
+
+    Attributes
+    ----------
+    name, kind, classes
+        Name, kind and class names; classes of a state task are the numbers of the windows.
+    y
+        Label of every row of the view, NaN where the task does not use it.
+    owner
+        Subject of every row.
+    """
+
+    name: str
+    kind: str
+    classes: Sequence[str]
+    y: npt.NDArray[np.float64]
+    owner: Rows
+
+    def rows(self, subjects: Rows) -> Rows:
+        """Rows of these subjects, subject by subject."""
+        if self.kind != "state":
+            return subjects
+        return np.concatenate([np.flatnonzero(self.owner == subject) for subject in subjects])
+
+    def inner(self, train: Rows, folds: int) -> list[Rows]:
+        """Subjects held out in each inner fold; none below the number from which anything is chosen."""
+        if len(train) < CHOICE_FROM:
+            return []
+        y = np.zeros(len(train)) if self.kind == "state" else self.y[train]
+        return [train[held] for held in inner_folds(y, folds)]
+
+
+def load_task(name: str, spec: Mapping[str, Any], recordings: Path, view: View) -> Task:
+    """A task's labels on the rows of a view.
+
+    Raises
+    ------
+    UserError
+        If the recordings table lacks the task's columns, or knows subjects that the view does not.
+    """
+    found = labels(recordings, spec)
+    position = {subject: i for i, subject in enumerate(view.subjects)}
+    missing = [subject for subject in found.subjects if subject not in position]
+    if missing:
+        raise UserError(
+            f"{recordings}: subject '{missing[0]}' is not in view {view.folder}; build the view again"
+        )
+    rows = np.array([position[subject] for subject in found.subjects], dtype=np.int64)
+    if found.kind != "state":
+        y = np.full(len(view.subjects), np.nan)
+        y[rows] = found.y
+        return Task(name, found.kind, found.classes, y, np.arange(len(view.subjects)))
+    used = np.isin(view.window_subject, rows)
+    numbers = np.unique(view.window_number[used])
+    y = np.where(used, np.searchsorted(numbers, view.window_number), np.nan)
+    return Task(name, "state", [str(number) for number in numbers], y, view.window_subject)
+
+
+def possible_tasks(spec: Mapping[str, Any], splits: Splits) -> tuple[dict[str, Any], list[str]]:
+    """Tasks with enough training subjects in every fold, and a sentence for each task without.
+
+    A study's label counts hold for all its tasks, and one asked within a subgroup may have too few subjects
+    for the larger ones. Such a task is left out at that count for every arm alike, and said so.
+
+    Raises
+    ------
+    UserError
+        If no task is left.
+    """
+    if spec["n_labels"] == "all":
+        return dict(spec["tasks"]), []
+    n, possible, left_out = int(spec["n_labels"]), {}, []
+    for name, about in spec["tasks"].items():
+        most = splits.most_labels(name)
+        if most >= n:
+            possible[name] = about
+        else:
+            left_out.append(
+                f"task '{name}' of dataset '{splits.dataset}' is left out at {n} labelled subjects: "
+                f"a fold has {most} training subjects"
+            )
+    if not possible:
+        raise UserError(f"transfer.labels: {n} labelled subjects are more than any task has; {left_out[0]}")
+    return possible, left_out
+
+
+def cells(task: Task, spec: Mapping[str, Any], splits: Splits, view: View) -> Iterator[Cell]:
+    """Every (repeat, fold, draw) of a prediction table.
+
+    ``spec`` has ``n_labels``, ``draws`` and, for a fine-tuned reader, ``first_draw``. All draws of 'all' are
+    the same training subjects, so that only the first is done.
+
+    Raises
+    ------
+    UserError
+        If the splits are of other subjects, or hold fewer training subjects or draws than asked for.
+    """
+    position = {subject: i for i, subject in enumerate(view.subjects)}
+
+    def indices(subjects: Sequence[str]) -> Rows:
+        unknown = [subject for subject in subjects if subject not in position]
+        if unknown:
+            raise UserError(
+                f"{splits.path}: subject '{unknown[0]}' is not in view {view.folder}; split again"
+            )
+        found = np.array([position[subject] for subject in subjects], dtype=np.int64)
+        if np.isnan(task.y[task.rows(found)]).any():
+            raise UserError(f"{splits.path}: task '{task.name}' has subjects without a label; split again")
+        return found
+
+    first = int(spec.get("first_draw", 0))
+    n_labels = spec["n_labels"] if spec["n_labels"] == "all" else int(spec["n_labels"])
+    draws = range(first, first + (1 if n_labels == "all" else int(spec["draws"])))
+    for repeat in range(splits.repeats(task.name)):
+        for fold in range(splits.folds(task.name)):
+            test = indices(splits.test(task.name, repeat, fold))
+            for draw in draws:
+                train = indices(splits.train(task.name, repeat, fold, draw, n_labels))
+                yield Cell(repeat, fold, draw, train, test)

@@ -1,0 +1,106 @@
+"""The sentences say what the tables say, in the order in which a reader must hear it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from results_folder import demo
+
+from transferscale.errors import UserError
+from transferscale.report.verdict import corpus_words, known_answers, sentences
+from transferscale.study.study import Study
+
+KNOWN = {"task": "group", "arm": "connectivity", "metric": "auroc", "at_least": 0.7, "source": "a paper"}
+
+
+@pytest.fixture
+def study() -> Study:
+    return demo(Path("results"), known_answers=[KNOWN])
+
+
+def gain(**changes: Any) -> dict[str, Any]:
+    row = {
+        "dataset": "demo",
+        "task": "group",
+        "metric": "auroc",
+        "n_labels": "16",
+        "n_train": 16.0,
+        "n_subjects": 48,
+        "arm_value": 0.71,
+        "reference_value": 0.69,
+        "detectable": 0.08,
+        "estimate": 0.02,
+        "low": -0.05,
+        "high": 0.09,
+        "low90": -0.04,
+        "high90": 0.08,
+        "p_holm": 0.5,
+        "verdict": "inconclusive",
+        "primary": True,
+    }
+    return row | changes
+
+
+def score(arm: str, value: float, n: str = "all") -> dict[str, Any]:
+    return {"dataset": "demo", "task": "group", "arm": arm, "n_labels": n, "metric": "auroc", "value": value}
+
+
+def test_the_smallest_detectable_gain_is_heard_before_the_gain(study: Study) -> None:
+    (sentence,) = sentences(study, [gain()], [score("connectivity", 0.8, "16")])
+    assert sentence.startswith("demo/group: pretraining on synthetic motion is INCONCLUSIVE here")
+    assert "full fine-tuning from the depth-2 checkpoint scored AUROC 0.71, from scratch 0.69" in sentence
+    assert "with 16 labelled subjects and 48 tested" in sentence
+    assert 0 < sentence.index("smallest detectable gain 0.08") < sentence.index("gain +0.02")
+    assert "95 % interval -0.05 to +0.09" in sentence
+    assert sentence.endswith("beside it: connectivity 0.80.")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("helps", "HELPS here"),
+        ("hurts", "HURTS here"),
+        ("equivalent", "makes NO DIFFERENCE THAT MATTERS here"),
+        ("inconclusive", "is INCONCLUSIVE here"),
+    ],
+)
+def test_every_verdict_has_its_words(study: Study, verdict: str, words: str) -> None:
+    assert words in sentences(study, [gain(verdict=verdict)], [])[0]
+
+
+def test_help_too_small_to_matter_is_said(study: Study) -> None:
+    small = gain(verdict="helps", low=0.005, low90=0.008, high90=0.03, p_holm=0.01)
+    assert "HELPS here, below the smallest effect of interest" in sentences(study, [small], [])[0]
+    large = gain(verdict="helps", low=0.01, low90=0.02, high90=0.2, p_holm=0.01)
+    assert "below the smallest" not in sentences(study, [large], [])[0]
+
+
+def test_help_that_does_not_survive_holm_is_said(study: Study) -> None:
+    assert "does not survive Holm" in sentences(study, [gain(verdict="helps", p_holm=0.2)], [])[0]
+    assert "Holm" not in sentences(study, [gain(verdict="helps", p_holm=0.01)], [])[0]
+
+
+def test_natural_video_is_never_credited_without_controls() -> None:
+    folder = {"kind": "folder", "path": "videos"}
+    mixed = demo(Path("r"), corpus={"name": "m", "sources": [folder, {"kind": "synthetic"}]})
+    video = demo(Path("r"), corpus={"name": "v", "sources": [folder]})
+    assert corpus_words(demo(Path("r"))) == "synthetic motion"
+    for study in (mixed, video):
+        assert "natural video is not credited without controls" in corpus_words(study)
+    assert "mixed corpus" in corpus_words(mixed)
+
+
+def test_a_known_answer_is_reached_or_the_run_is_wrong(study: Study) -> None:
+    (reached,) = known_answers(study, [score("connectivity", 0.75)])
+    (missed,) = known_answers(study, [score("connectivity", 0.65)])
+    assert reached.reached
+    assert "reaches the known 0.7 (a paper)" in reached.sentence
+    assert not missed.reached
+    assert "THE RUN IS WRONG" in missed.sentence
+
+
+def test_a_known_answer_without_a_score_or_a_claim_without_a_gain_is_an_error(study: Study) -> None:
+    with pytest.raises(UserError, match="no score of connectivity on demo/group"):
+        known_answers(study, [score("connectivity", 0.8, "16")])
+    with pytest.raises(UserError, match="no gain of demo/group"):
+        sentences(study, [gain(primary=False)], [])

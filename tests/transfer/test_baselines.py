@@ -1,0 +1,61 @@
+"""Baselines compute what their names say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import Planted
+
+from transferscale.errors import UserError
+from transferscale.transfer.baselines import correlations, extract, trend
+from transferscale.transfer.grams import read_grams
+
+
+def test_connectivity_is_fisher_z_of_pearson_and_zero_for_a_constant_parcel() -> None:
+    series = np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32)
+    series[:, 2] = 3.0
+    z = correlations(series)
+    rows, columns = np.triu_indices(5, k=1)
+    constant = (rows == 2) | (columns == 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wanted = np.arctanh(np.corrcoef(series.T)[rows, columns])
+    np.testing.assert_allclose(z[~constant], wanted[~constant], atol=1e-5)
+    assert not z[constant].any()
+
+
+def test_identical_parcels_stay_finite() -> None:
+    series = np.repeat(np.random.default_rng(0).standard_normal((20, 1)), 2, axis=1).astype(np.float32)
+    assert np.isfinite(correlations(series)).all()
+
+
+def test_drift_keeps_the_line_and_loses_the_rest() -> None:
+    times = np.arange(16, dtype=np.float32)
+    line = (2 + 0.3 * times)[None, :, None] * np.ones((1, 1, 3), np.float32)
+    wave = np.cos(np.pi * (times + 0.5) / 16 * 2)[None, :, None].astype(np.float32)
+    np.testing.assert_allclose(trend(line + wave * 0), line, rtol=1e-4)
+    assert np.abs(trend(np.broadcast_to(wave, (1, 16, 3)))).max() < 1e-5
+
+
+@pytest.mark.parametrize("reader", ["connectivity", "raw-linear", "drift", "dummy"])
+def test_every_baseline_writes_one_layer(planted: Planted, tmp_path: Path, reader: str) -> None:
+    extract({"reader": reader}, planted.view, tmp_path / "f")
+    grams = read_grams(tmp_path / "f")
+    assert grams.layers == 1
+    assert grams.subject_blocks(0)
+    assert all(np.isfinite(matrix).all() for matrix in grams.matrices.values())
+
+
+def test_an_unknown_baseline_is_a_sentence(planted: Planted, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="did you mean 'connectivity'"):
+        extract({"reader": "conectivity"}, planted.view, tmp_path / "f")
+
+
+def test_frozen_read_outs_and_baselines_start_without_torch_or_scipy() -> None:
+    code = (
+        "import sys, transferscale.transfer.fit, transferscale.transfer.baselines; "
+        "print({'torch', 'scipy', 'sklearn', 'pydantic'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

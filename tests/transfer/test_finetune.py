@@ -1,0 +1,185 @@
+"""Fine-tuning starts at the frozen read-out, goes down from there, and treats both arms alike."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from planted import Planted, auroc
+
+from transferscale.errors import UserError
+from transferscale.medical.labels import labels
+from transferscale.medical.reading import Splits, View
+from transferscale.models.build import build
+from transferscale.models.checkpoint import save_model
+from transferscale.study.grid import Reader
+from transferscale.tables import read_table
+from transferscale.transfer.features import token_grams
+from transferscale.transfer.finetune import HEAD_PENALTY, Plan, Tuner, fit, marks, subject_batches
+from transferscale.transfer.head import Head
+from transferscale.transfer.readout import Problem, fit_problems, targets
+from transferscale.transfer.task import Cell, Task, cells, load_task
+
+SCRATCH = Reader("scratch", family="vit", depth=1, seed=0)
+OPTIONS = {"steps": 6, "batch_subjects": 4, "learning_rates": [3e-3], "weight_decay": 0.05}
+
+
+@pytest.fixture(scope="module")
+def tuner(planted: Planted) -> Tuner:
+    view = View(planted.view)
+    model = build(planted.grid.model_spec("vit", 1), 0).eval()
+    return Tuner(model, torch.from_numpy(view.clips()), view.window_subject, OPTIONS)
+
+
+def task_and_cell(planted: Planted, name: str) -> tuple[Task, Cell]:
+    view, spec = View(planted.view), planted.spec("full", SCRATCH, 16)
+    task = load_task(name, spec["tasks"][name], planted.recordings, view)
+    return task, next(iter(cells(task, spec, Splits(planted.splits), view)))
+
+
+@pytest.mark.parametrize("name", ["group", "three", "score", "film"])
+def test_before_the_first_step_the_head_is_the_frozen_read_out(
+    planted: Planted, tuner: Tuner, name: str
+) -> None:
+    task, cell = task_and_cell(planted, name)
+    windows, test = tuner.windows(cell.train), tuner.windows(cell.test)
+    rows = task.rows(cell.train)
+    head = Head(
+        task.kind,
+        tuner.start[windows],
+        tuner.member(windows, cell.train),
+        tuner.target(task)[rows],
+        HEAD_PENALTY,
+    )
+    with torch.no_grad():
+        ours = head.decision(head(tuner.start[test], tuner.member(test, cell.test)))
+    view = View(planted.view)
+    grams = token_grams(tuner.start, tuner.member(np.arange(len(view)), np.arange(len(view.subjects))))
+    blocks = (
+        [grams["window"]] if task.kind == "state" else [grams[f"subject-{b}"] for b in ("mean", "sd", "cov")]
+    )
+    target = targets(task.kind, task.y, len(task.classes))
+    frozen = fit_problems(
+        [blocks],
+        task.kind,
+        target,
+        [Problem(rows, task.rows(cell.test))],
+        {"penalties": [1.0], "fixed_penalty": HEAD_PENALTY},
+    )[0]
+    np.testing.assert_allclose(ours.numpy(), frozen.scores, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["group", "score", "film"])
+def test_the_head_starts_where_its_own_gradient_is_zero(planted: Planted, tuner: Tuner, name: str) -> None:
+    task, cell = task_and_cell(planted, name)
+    windows = tuner.windows(cell.train)
+    target = tuner.target(task)[task.rows(cell.train)]
+    head = Head(task.kind, tuner.start[windows], tuner.member(windows, cell.train), target, 1.0)
+    objective = head.objective(head(tuner.start[windows], tuner.member(windows, cell.train)), target)
+    gradients = torch.autograd.grad(objective, list(head.parameters()))
+    size = sum(float((g**2).sum()) for g in gradients) ** 0.5
+    assert size < 1e-3 * (1 + float(head.squares().detach().sum()) ** 0.5)
+
+
+@pytest.mark.parametrize("name", ["group", "score", "film"])
+def test_training_lowers_the_objective(planted: Planted, tuner: Tuner, name: str) -> None:
+    task, cell = task_and_cell(planted, name)
+    target = tuner.target(task)[task.rows(cell.train)]
+    found = {}
+    for step, model, head in tuner.run(task, cell.train, Plan(3e-3, 12, 12), ("x",)):
+        if step in (1, 12):
+            with torch.no_grad():
+                found[step] = float(head.objective(tuner.scores(model, head, task, cell.train), target))
+    assert found[12] < found[1]
+
+
+def test_fine_tuning_leaves_the_encoder_it_starts_from_alone(planted: Planted, tuner: Tuner) -> None:
+    before = copy.deepcopy(tuner.encoder.state_dict())
+    task, cell = task_and_cell(planted, "group")
+    tuned, _ = tuner.train(task, cell.train, Plan(3e-3, 2, 2), ("x",))
+    for name, value in tuner.encoder.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert any(not torch.equal(v, before[n]) for n, v in tuned.state_dict().items())
+
+
+def test_batches_are_the_same_for_both_arms_and_spread_the_classes(planted: Planted) -> None:
+    task, cell = task_and_cell(planted, "group")
+    identity = (0, "group", 0, 0, 0)
+    one, other = (subject_batches(task, cell.train, 4, identity) for _ in range(2))
+    epoch = [next(one) for _ in range(4)]
+    assert [batch.tolist() for batch in epoch] == [next(other).tolist() for _ in range(4)]
+    assert sorted(np.concatenate(epoch).tolist()) == sorted(cell.train.tolist())
+    shares = [task.y[batch].mean() for batch in epoch]
+    assert max(shares) - min(shares) <= 0.25
+    another = next(subject_batches(task, cell.train, 4, (1, "group", 0, 0, 0)))
+    assert another.tolist() != epoch[0].tolist()
+
+
+def test_the_learning_rate_warms_up_and_runs_out() -> None:
+    plan = Plan(1.0, 20, 20)
+    factors = [plan.factor(step) for step in range(20)]
+    assert 0 < factors[0] < max(factors) <= 1
+    assert 0 < factors[-1] < 0.1
+    assert marks(20) == [5, 10, 20]
+    assert marks(1) == [1]
+
+
+def test_the_table_is_complete_reproducible_and_better_than_a_dummy(planted: Planted, tmp_path: Path) -> None:
+    spec = planted.spec("full", SCRATCH, 16)
+    spec["tasks"] = {name: spec["tasks"][name] for name in ("group", "film", "few")}
+    for name in ("one", "two"):
+        fit(spec, None, planted.view, planted.recordings, planted.splits, tmp_path / name, 1)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    table = read_table(tmp_path / "one", "predictions").to_pydict()
+    rows = [i for i, task in enumerate(table["task"]) if task == "group"]
+    assert set(table["task"]) == {"group", "film"}
+    assert sorted(table["subject"][i] for i in rows) == sorted(
+        labels(planted.recordings, spec["tasks"]["group"]).subjects
+    )
+    score = np.array([table["y_score"][i][1] for i in rows])
+    assert auroc(score, np.array([table["y_true"][i] == 1 for i in rows])) > 0.7
+    film = [
+        table["y_true"][i] == table["y_pred"][i] for i, task in enumerate(table["task"]) if task == "film"
+    ]
+    assert np.mean(film) > 0.6
+
+
+def test_several_learning_rates_are_chosen_among_inside_the_training_subjects(
+    planted: Planted, tuner: Tuner
+) -> None:
+    task, cell = task_and_cell(planted, "film")
+    options = {**OPTIONS, "learning_rates": [1e-9, 1e-2]}
+    other = Tuner(tuner.encoder, tuner.clips, tuner.owner, options)
+    _, choice = other.cell(task, cell, ("x",))
+    assert choice["chosen"] == "inner split"
+    assert choice["learning_rate"] in options["learning_rates"]
+    assert choice["steps"] in marks(6)
+    changed = Task(task.name, task.kind, task.classes, task.y.copy(), task.owner)
+    changed.y[task.rows(cell.test)] = 0
+    assert other.cell(changed, cell, ("x",))[1] == choice
+
+
+def test_a_checkpoint_is_where_the_video_arm_starts(planted: Planted, tmp_path: Path) -> None:
+    spec = planted.grid.model_spec("vit", 1)
+    save_model(tmp_path / "rung", build(spec, 7), None, {"model": spec})
+    video = Reader("video", "motion", "mae", "vit", 1, 0, 1)
+    asked = planted.spec("full", video, 16)
+    asked["tasks"] = {"group": asked["tasks"]["group"]}
+    fit(asked, tmp_path / "rung", planted.view, planted.recordings, planted.splits, tmp_path / "v", 1)
+    scratch = planted.spec("full", SCRATCH, 16, tasks=asked["tasks"])
+    fit(scratch, None, planted.view, planted.recordings, planted.splits, tmp_path / "s", 1)
+    one, other = (read_table(tmp_path / name, "predictions").to_pydict() for name in ("v", "s"))
+    assert set(one["arm"]) == {"video"}
+    assert set(other["arm"]) == {"scratch"}
+    for column in ("subject", "fold", "draw", "y_true", "n_train"):
+        assert one[column] == other[column]
+    assert one["y_score"] != other["y_score"]
+
+
+def test_a_diverging_fit_is_a_sentence(planted: Planted, tmp_path: Path) -> None:
+    spec = planted.spec("full", SCRATCH, 16)
+    spec["tasks"] = {"score": spec["tasks"]["score"]}
+    spec["options"] = {**spec["options"], "learning_rates": [1e30]}
+    with pytest.raises(UserError, match="diverged at learning rate"):
+        fit(spec, None, planted.view, planted.recordings, planted.splits, tmp_path / "p", 1)
