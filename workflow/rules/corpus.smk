@@ -1,12 +1,11 @@
 if STUDY.corpus.synthetic is not None:
 
     rule corpus_synth:
-        input:
-            CHECKED,
         output:
             directory(f"{CORPUS}/synthetic"),
         log:
             f"{R}/logs/corpus_synth.log",
+        priority: 100  # the long chain, corpus then pretraining, goes first
         conda:
             "../../envs/corpus.yaml"
         threads: 2
@@ -19,19 +18,18 @@ if STUDY.corpus.synthetic is not None:
 
 rule corpus_index:
     input:
-        study=CHECKED,
-        synthetic=f"{CORPUS}/synthetic" if STUDY.corpus.synthetic else [],
+        f"{CORPUS}/synthetic" if STUDY.corpus.synthetic else [],
     output:
         f"{CORPUS}/manifest.parquet",
     log:
         f"{R}/logs/corpus_index.log",
+    priority: 100
     conda:
         "../../envs/corpus.yaml"
-    threads: 2
     params:
         spec=lambda w: canonical_json(GRID.index_spec()),
     shell:
-        "transferscale corpus index --spec {params.spec:q} --synthetic '{input.synthetic}'"
+        "transferscale corpus index --spec {params.spec:q} --synthetic '{input}'"
         " --threads {threads} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -44,9 +42,9 @@ rule corpus_clips:
         index=f"{CORPUS}/clips.parquet",
     log:
         f"{R}/logs/corpus_clips.log",
+    priority: 100
     conda:
         "../../envs/corpus.yaml"
-    threads: 2
     params:
         spec=lambda w: canonical_json(GRID.clips_spec()),
     shell:

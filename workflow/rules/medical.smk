@@ -2,15 +2,12 @@ MEDICAL = f"{R}/medical/{{dataset}}"
 
 
 rule medical_simulate:
-    input:
-        CHECKED,
     output:
         directory(f"{R}/simulated/{{dataset}}"),
     log:
         f"{R}/logs/medical_simulate/{{dataset}}.log",
     conda:
         "../../envs/medical.yaml"
-    threads: 2
     params:
         spec=lambda w: canonical_json(GRID.simulate_spec(w.dataset)),
     shell:
@@ -20,8 +17,7 @@ rule medical_simulate:
 
 rule medical_index:
     input:
-        study=CHECKED,
-        simulated=simulated,
+        simulated,
     output:
         recordings=f"{MEDICAL}/recordings.parquet",
         quarantine=f"{MEDICAL}/quarantine.parquet",
@@ -46,7 +42,6 @@ rule medical_view:
         f"{R}/logs/medical_view/{{dataset}}.{{view}}.log",
     conda:
         "../../envs/medical.yaml"
-    threads: 2
     params:
         spec=lambda w: canonical_json(GRID.view_spec(w.dataset)),
     shell:
