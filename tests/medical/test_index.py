@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from conftest import Made, SmallSeries, made
+from tests.medical.conftest import Made, SmallSeries, made
 from transferscale.errors import UserError
 from transferscale.medical import nifti
 from transferscale.medical.series import UnreadableError

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import SmallSeries
+from tests.medical.conftest import SmallSeries
 from transferscale.errors import UserError
 from transferscale.medical.labels import label_subjects, labels
 from transferscale.study.dataset import Task

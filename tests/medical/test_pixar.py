@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import CONFIG, Made, made
+from tests.medical.conftest import CONFIG, Made, made
 from transferscale.medical.labels import labels
 from transferscale.medical.reading import Splits, View
 from transferscale.study.load import load_dataset

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from conftest import Made, SmallSeries
+from tests.medical.conftest import Made, SmallSeries
 from transferscale.errors import UserError
 from transferscale.medical.audit import audit
 from transferscale.medical.reading import Splits, splits_hash

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from moving_squares import write_corpus
+
+from tests.pretrain.moving_squares import write_corpus
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from moving_squares import row, write_corpus
 
+from tests.pretrain.moving_squares import row, write_corpus
 from transferscale.clips.store import ClipStore, ClipWriter
 from transferscale.errors import UserError
 from transferscale.pretrain.counter import identify

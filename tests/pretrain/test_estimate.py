@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from moving_squares import CONFIG
 
+from tests.pretrain.moving_squares import CONFIG
 from transferscale.pretrain import estimate
 from transferscale.pretrain.estimate import Speed, clips_a_trunk, ladder_text, probes, study_scale
 from transferscale.study.load import load_study
@@ -26,8 +26,11 @@ def test_noise_never_gives_a_negative_price() -> None:
 
 
 def test_clips_are_those_of_the_trunk_and_of_every_decay() -> None:
-    # 0.8 x 4000 for the trunk, 0.2 x (1000 + 2000 + 4000) for the decays, in whole batches of 32.
-    assert clips_a_trunk(load_study(CONFIG)) == pytest.approx(3200 + 1400, abs=2 * 32)
+    # 0.8 of the last budget for the trunk, 0.2 of every budget for the decays, in whole batches.
+    study = load_study(CONFIG)
+    budgets = [study.pretrain.budgets.at(rung) for rung in (1, 2, 3)]
+    expected = 0.8 * budgets[-1] + 0.2 * sum(budgets)
+    assert clips_a_trunk(study) == pytest.approx(expected, abs=2 * study.pretrain.batch)
 
 
 def test_the_measured_depths_are_small() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from moving_squares import rung_spec
 
+from tests.pretrain.moving_squares import rung_spec
 from transferscale.pretrain.heldout import heldout_losses, interval_over_videos
 from transferscale.pretrain.objective import build_objective
 from transferscale.pretrain.rung import open_corpus

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from moving_squares import rung_spec
 
+from tests.pretrain.moving_squares import rung_spec
 from transferscale.errors import UserError
 from transferscale.models.patches import patches
 from transferscale.pretrain.counter import Draw, identify

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from moving_squares import row, rung_spec, write_corpus
 
+from tests.pretrain.moving_squares import row, rung_spec, write_corpus
 from transferscale.clips.store import ClipWriter
 from transferscale.errors import UserError
 from transferscale.models.checkpoint import load_encoder
@@ -153,7 +153,7 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from moving_squares import rung_spec
+from tests.pretrain.moving_squares import rung_spec
 from transferscale.pretrain import data, resume, rung
 
 corpus, previous, out = map(Path, sys.argv[2:5])

@@ -7,11 +7,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from results_folder import demo, fill
+from matplotlib.image import imread
 
+from tests.scaling.results_folder import demo, fill
 from transferscale.errors import UserError
 from transferscale.report.arms import ARMS
 from transferscale.report.build import build, number, reasons
+from transferscale.report.drawing import amount, log_ticks
+from transferscale.report.figures import count_labels
 from transferscale.study.study import Study
 
 KNOWN = {"task": "group", "arm": "connectivity", "metric": "auroc", "at_least": 0.7}
@@ -87,7 +90,9 @@ def test_the_page_asks_nothing_of_the_network(page: str, outline: Outline) -> No
 
 def test_the_verdict_stands_before_every_figure_and_table(page: str, study: Study) -> None:
     verdict = json.loads((Path(study.folder) / "report" / "verdict.json").read_text())
-    assert page.index(verdict["verdicts"][0][:60]) < min(page.index("<figure"), page.index("<table"))
+    first = page.index('<h2 class="headline">group: ')
+    assert first < min(page.index("<figure"), page.index("<table"))
+    assert first < page.index("<dt>smallest detectable gain") < page.index("<dt>gain")
     assert "synthetic motion" in verdict["verdicts"][0]
 
 
@@ -119,13 +124,13 @@ def test_colours_of_the_inline_figures_follow_the_theme(page: str) -> None:
 
 
 def test_what_was_left_out_and_quarantined_is_shown(page: str) -> None:
-    assert "full fine-tuning at depths 3, 4, 6, 8" in page
+    assert "full fine-tuning at depths 3, 4, 5, 6" in page
     assert "7 videos in: 6 used, 1 quarantined" in page
     assert "no frame &lt;decodes&gt;" in page
     assert "49 recordings in: 48 used (48 subjects), 1 quarantined" in page
     assert "truncated gzip stream" in page
     assert "This dataset is simulated" in page
-    assert "coupling of the planted networks, d = 1.2" in page
+    assert re.search(r"coupling of the planted networks, d = \d", page)
 
 
 def test_statistics_stand_beside_those_of_natural_video(page: str) -> None:
@@ -162,6 +167,44 @@ def test_a_missing_table_is_one_sentence(study: Study, tmp_path: Path) -> None:
     (Path(copy.folder) / "scaling" / "laws.parquet").unlink()
     with pytest.raises(UserError, match=r"laws\.parquet: no such file"):
         build(copy, tmp_path / "report")
+
+
+def test_text_of_the_figures_lies_inside_of_them(study: Study) -> None:
+    for path in (Path(study.folder) / "report" / "figures").glob("*.png"):
+        image = imread(path)[..., :3]
+        for edge in (image[:, :4], image[:, -4:], image[:4], image[-4:]):
+            assert (edge == 1).all(), path.name
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (1.5e4, 9e5, [2e4, 5e4, 1e5, 2e5, 5e5]),
+        (1.5e4, 3e6, [3e4, 1e5, 3e5, 1e6, 3e6]),
+        (9e9, 7e11, [1e10, 3e10, 1e11, 3e11]),
+        (1.2, 4.6, [2, 3, 4]),
+        (1.0, 1e12, [1e0, 1e3, 1e6, 1e9, 1e12]),
+    ],
+)
+def test_a_logarithmic_axis_has_few_labels(low: float, high: float, ticks: list[float]) -> None:
+    assert log_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_ticks_are_told_in_short() -> None:
+    values = [500, 2e4, 3.5e5, 2e6, 1e10, 2e10]
+    short = ["500", "20k", "350k", "2M", "$10^{10}$", r"$2{\times}10^{10}$"]
+    assert [amount(value) for value in values] == short
+
+
+def test_a_label_count_that_all_would_run_into_is_left_away() -> None:
+    assert count_labels([(8, "8"), (16, "16"), (62, "all")]) == ["8", "16", "all\n(62)"]
+    assert count_labels([(8, "8"), (32, "32"), (33, "all")]) == ["8", "", "all\n(33)"]
+
+
+def test_what_a_law_leaves_open_is_said_in_words(page: str) -> None:
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    assert any("Power law: exponent " in caption for caption in captions)
+    assert not any("not identified" in caption for caption in captions)
 
 
 def test_numbers_and_reasons_are_told_plainly() -> None:

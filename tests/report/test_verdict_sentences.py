@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from results_folder import demo
 
+from tests.scaling.results_folder import demo
 from transferscale.errors import UserError
-from transferscale.report.verdict import corpus_words, known_answers, sentences
+from transferscale.report.verdict import boxes, corpus_words, known_answers, sentences
 from transferscale.study.study import Study
 
 KNOWN = {"task": "group", "arm": "connectivity", "metric": "auroc", "at_least": 0.7, "source": "a paper"}
@@ -78,6 +78,35 @@ def test_help_too_small_to_matter_is_said(study: Study) -> None:
 def test_help_that_does_not_survive_holm_is_said(study: Study) -> None:
     assert "does not survive Holm" in sentences(study, [gain(verdict="helps", p_holm=0.2)], [])[0]
     assert "Holm" not in sentences(study, [gain(verdict="helps", p_holm=0.01)], [])[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "headline", "meaning"),
+    [
+        ({}, "group: inconclusive", "neither show a difference"),
+        ({"verdict": "equivalent"}, "group: no difference that matters", "smaller than the smallest effect"),
+        ({"verdict": "hurts", "low90": -0.2, "p_holm": 0.01}, "group: pretraining hurts", ""),
+        (
+            {"verdict": "helps", "low90": 0.1, "high90": 0.2},
+            "group: pretraining helps, but not after correction",
+            "Holm",
+        ),
+        (
+            {"verdict": "helps", "low90": 0.01, "high90": 0.03, "p_holm": 0.01},
+            "group: pretraining helps, too little to matter",
+            "below the smallest effect",
+        ),
+    ],
+)
+def test_a_headline_says_it_at_once(
+    study: Study, changes: dict[str, Any], headline: str, meaning: str
+) -> None:
+    (box,) = boxes(study, [gain(**changes)], [score("connectivity", 0.8, "16")])
+    assert box.headline == headline
+    assert meaning in box.meaning
+    assert bool(meaning) == bool(box.meaning)
+    assert box.compared.startswith("Full fine-tuning from the depth-2 checkpoint scored AUROC 0.71")
+    assert box.beside == "connectivity 0.80"
 
 
 def test_natural_video_is_never_credited_without_controls() -> None:

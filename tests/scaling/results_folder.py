@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from planted import predictions
 
+from tests.scaling.planted_predictions import predictions
 from transferscale.artefacts import Stopwatch, write_json, write_provenance
 from transferscale.scaling.checkpoints import checkpoints, run_laws
 from transferscale.scaling.gains import run

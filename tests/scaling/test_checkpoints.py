@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from results_folder import demo, fill
 
+from tests.scaling.results_folder import demo, fill
 from transferscale.artefacts import read_json, write_json
 from transferscale.errors import UserError
 from transferscale.scaling.checkpoints import chance_level, checkpoints, study_fits
@@ -44,7 +44,7 @@ def test_every_curve_is_fitted_with_and_without_a_floor(study: Study) -> None:
 
 def test_a_single_trunk_has_no_interval_and_identifies_nothing(study: Study) -> None:
     laws = _rows(study, "scaling/laws.parquet", "laws")
-    deep = [r for r in laws if r["group"] == "heldout_loss ~ clips_seen, depth 8"]
+    deep = [r for r in laws if r["group"] == "heldout_loss ~ clips_seen, depth 6"]
     assert {(r["low"], r["identified"]) for r in deep} == {(None, False)}
     assert all("independent runs: 1, too few for an interval" in r["warnings"] for r in deep)
 
@@ -52,7 +52,7 @@ def test_a_single_trunk_has_no_interval_and_identifies_nothing(study: Study) -> 
 def test_a_perfect_score_is_left_out_of_its_law_by_name(study: Study) -> None:
     scores = _rows(study, "scaling/scores.parquet", "scores")
     for row in scores:
-        if (row["task"], row["depth"]) == ("group", 8):
+        if (row["task"], row["depth"]) == ("group", 6):
             row["value"] = 1.0
     _, left_out = study_fits(study, _rows(study, "tables/checkpoints.parquet", "checkpoints"), scores)
     assert [s for s in left_out if s.startswith("demo/group: error (auroc)") and "1 of 6 points" in s]

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from planted import predictions
 
+from tests.scaling.planted_predictions import predictions
 from transferscale.errors import UserError
 from transferscale.scaling.gains import match, paired, run
 from transferscale.scaling.scores import Cell, evaluate, read_cells

@@ -39,7 +39,7 @@ def specs(grid: Grid) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("section", "values"),
     [
-        ("pretrain.vit", {"depths": [1, 2, 3, 4, 6, 8, 10]}),
+        ("pretrain.vit", {"depths": [1, 2, 3, 4, 5, 6, 8]}),
         ("pretrain.vit.seeds", {"default": 2}),
         ("pretrain.budgets", {"rungs": 4}),
         ("transfer", {"labels": [4, 8, 16, "all"]}),

@@ -1,7 +1,8 @@
 """The planted dataset, made once."""
 
 import pytest
-from planted import Planted, make
+
+from tests.transfer.planted import Planted, make
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import Planted
 
+from tests.transfer.planted import Planted
 from transferscale.errors import UserError
 from transferscale.transfer.baselines import correlations, extract, trend
 from transferscale.transfer.grams import read_grams

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from planted import Planted
 
+from tests.transfer.planted import Planted
 from transferscale.errors import UserError
 from transferscale.study.grid import Grid
 from transferscale.tables import read_table

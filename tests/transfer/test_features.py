@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from planted import Planted
 
+from tests.transfer.planted import Planted
 from transferscale.errors import UserError
 from transferscale.medical.reading import View
 from transferscale.models.build import build

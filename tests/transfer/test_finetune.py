@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from planted import Planted, auroc
 
+from tests.transfer.planted import Planted, auroc
 from transferscale.errors import UserError
 from transferscale.medical.labels import labels
 from transferscale.medical.reading import Splits, View

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted import PARCELS, SUBJECTS, Planted, auroc
 
+from tests.transfer.planted import PARCELS, SUBJECTS, Planted, auroc
 from transferscale.artefacts import read_json
 from transferscale.errors import UserError
 from transferscale.study.grid import Reader

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import auroc
 
+from tests.transfer.planted import auroc
 from transferscale.transfer.choice import CHOICE_FROM, inner_folds
 from transferscale.transfer.readout import Problem, fit_problems, targets
 

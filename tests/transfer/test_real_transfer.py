@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from planted import auroc
 
+from tests.transfer.planted import auroc
 from transferscale.medical.index import index
 from transferscale.medical.split import split
 from transferscale.medical.view import build

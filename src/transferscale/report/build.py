@@ -13,7 +13,7 @@ from transferscale.artefacts import Stopwatch, atomic, fingerprint, read_json, w
 from transferscale.errors import UserError
 from transferscale.report.arms import METRICS, theme
 from transferscale.report.figures import draw
-from transferscale.report.verdict import WORDS, corpus_words, known_answers, primary_rows, sentences
+from transferscale.report.verdict import boxes, corpus_words, known_answers, primary_rows, sentences
 from transferscale.scaling.checkpoints import study_fits
 from transferscale.study.grid import Grid
 from transferscale.study.study import Study
@@ -38,6 +38,12 @@ STATISTICS = {
     "gradient_kurtosis": ("kurtosis of the gradient", 30.0),
     "frame_difference": ("frame difference, in SD", 0.14),
 }
+ARMS_NOTE = (
+    "video: the encoder pretrained on the corpus of this study. random: the same encoder with random weights, "
+    "frozen. scratch: trained from random weights on the labelled subjects alone. Baselines without an encoder: "
+    "connectivity (linear model of the correlations between parcels), raw linear (linear model of the windows), "
+    "drift (the same on slow trends alone), dummy (no features: a guess). Bars and bands are 95 % intervals."
+)
 
 
 def build(study: Study, out: Path) -> None:
@@ -70,7 +76,7 @@ def build(study: Study, out: Path) -> None:
     page = render(
         study=study,
         known=known,
-        claims=list(zip(told, primary_rows(study, gains), strict=True)),
+        claims=list(zip(boxes(study, gains, scores), primary_rows(study, gains), strict=True)),
         drawings=draw(study, checkpoints, scores, fits, out / "figures"),
         scores=scores,
         gains=sorted(gains, key=lambda row: not row["primary"]),
@@ -107,8 +113,8 @@ def render(**content: Any) -> str:
         css=(Path(__file__).parent / "page.css").read_text(encoding="utf-8"),
         light=theme(dark=False),
         dark=theme(dark=True),
-        words=WORDS,
         corpus_words=corpus_words(content["study"]),
+        arms_note=ARMS_NOTE,
         **content,
     )
 

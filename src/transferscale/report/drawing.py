@@ -1,5 +1,6 @@
 """How a figure is set up, labelled and written: SVG for the page, and PNG."""
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -62,11 +63,13 @@ def drawing(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.6, 3.3))
-    axes = figure.add_axes((0.125, 0.15, 0.655, 0.745))
+    axes = figure.add_axes((0.155, 0.175, 0.625, 0.72))
     labels = paint(axes)
     axes.set_title(title)
     if axes.get_yscale() == "linear":
         axes.margins(y=0.08)
+    # A transform knows the limits only once they have been asked for.
+    axes.get_xlim(), axes.get_ylim()
     label_ends(axes, labels)
     return Drawing(name, write(figure, folder / name), caption, alt)
 
@@ -104,6 +107,44 @@ def label_ends(axes: "Axes", labels: Iterable[Label], gap: float = 0.068) -> Non
             },
             annotation_clip=False,
         )
+
+
+def log_ticks(low: float, high: float, at_most: int = 5) -> list[float]:
+    """Ticks of a logarithmic axis: three or more where there is room for them, never over ``at_most``."""
+    from matplotlib.ticker import MaxNLocator
+
+    found: list[float] = []
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        found = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
+        if len(found) <= at_most:
+            break
+    if len(found) < 3:
+        linear = MaxNLocator(at_most - 1).tick_values(low, high)
+        return [float(value) for value in linear if low <= value <= high]
+    return found[:: math.ceil(len(found) / at_most)]
+
+
+def amount(value: float) -> str:
+    """A number as a tick says it: 500, 20k, 3M, 2 x 10^10."""
+    if value < 1e4:
+        return f"{value:g}"
+    for unit, name in ((1e3, "k"), (1e6, "M")):
+        if value < 1e3 * unit:
+            return f"{value / unit:g}{name}"
+    power = math.floor(math.log10(value) + 1e-9)
+    factor = f"{value / 10.0**power:g}"
+    return f"$10^{{{power}}}$" if factor == "1" else f"${factor}{{\\times}}10^{{{power}}}$"
+
+
+def log_x(axes: "Axes") -> None:
+    """A logarithmic x axis with few labels, which cannot overlap; set its limits first."""
+    axes.set_xscale("log")
+    limits = axes.get_xlim()
+    ticks = log_ticks(*limits)
+    axes.set_xticks(ticks, [amount(tick) for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(limits)
 
 
 def plain_ticks(axes: "Axes") -> None:

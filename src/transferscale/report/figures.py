@@ -3,6 +3,7 @@
 Figures are 4.6 inches wide, so that their text can be read on a phone; curves are labelled where they end.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from transferscale.report.arms import ARMS, INK, METRICS, MUTED
-from transferscale.report.drawing import STYLE, Drawing, Label, drawing, plain_ticks
+from transferscale.report.drawing import STYLE, Drawing, Label, drawing, log_x, plain_ticks
 from transferscale.scaling.fit import Fit
 from transferscale.study.study import Study
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 Rows = Sequence[Mapping[str, Any]]
 BASELINES = ("connectivity", "raw:linear", "drift", "dummy")
+# Laws and their parameters in words; the parameters in the order in which a reader asks for them.
+LAW_WORDS = {"power": "Power law", "power-floor": "Power law above a floor"}
+PARAMETERS = {"c": "exponent", "b": "factor", "e": "floor"}
 # Sideways shift of a curve, by arm and whether it was fine-tuned.
 DODGE = {
     ("video", False): 1.0,
@@ -96,19 +100,23 @@ def _loss_figure(
                     linewidth=0.8,
                 )
             axes.plot([r[x] for r in mine], [r["heldout_loss"] for r in mine], "o", color=colour)
-            end = max(mine, key=lambda r: r[x])
+            end = max(mine, key=lambda r: (r[x], -r["heldout_loss"]))
             if x == "clips_seen":
                 labels.append((end[x], end["heldout_loss"], f"depth {depth}", colour))
             else:
                 axes.annotate(
                     f"d{depth}",
                     (end[x], end["heldout_loss"]),
-                    (3, 4),
+                    # Below and left, where a falling curve leaves room.
+                    (-3, -10),
                     textcoords="offset points",
+                    ha="center",
                     fontsize=7.5,
                     color=MUTED[0],
                 )
-        axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel="held-out loss")
+        axes.set(yscale="log", xlabel=x_label, ylabel="held-out loss")
+        axes.margins(y=0.1)
+        log_x(axes)
         plain_ticks(axes)
         if x == "clips_seen":
             budgets = sorted({r[x] for r in rows})
@@ -117,12 +125,17 @@ def _loss_figure(
         return labels
 
     what = {
-        "params_encoder": f"last rung ({study.pretrain.budgets.at(last)} clips)",
+        "params_encoder": f"longest pretraining ({study.pretrain.budgets.at(last)} clips)",
         "flops_formula": "all checkpoints",
         "clips_seen": "every trunk",
     }[x]
-    laws = "; ".join(_law_words(f) for f in fits if f.y == "heldout_loss" and f.x == x and x != "clips_seen")
-    caption = f"Held-out loss against {x_label}, {what}. Dashed: power law with its 95 % band. {laws}".strip()
+    caption = f"Held-out loss against {x_label}, {what}. "
+    if x == "clips_seen":
+        caption += "Dashed: a power law a depth, with its 95 % band where there are trunks enough for one."
+    else:
+        caption += "d1, d2, ...: depth of the encoder. Dashed: power law with its 95 % band. "
+        caption += " ".join(law_words(f) for f in fits if f.y == "heldout_loss" and f.x == x)
+    caption = caption.strip()
     ends = sorted(rows, key=lambda r: r[x])
     alt = (
         f"Held-out loss against {x_label}: {ends[0]['heldout_loss']:.3f} at {ends[0][x]:.3g}, "
@@ -137,15 +150,19 @@ def _range(rows: Rows, x: str, found: Fit) -> tuple[float, float]:
     return min(own), max(own)
 
 
-def _law_words(found: Fit) -> str:
-    values = []
-    for name, value in found.params.items():
-        interval = found.intervals[name]
-        values.append(
-            f"{name} = {value:.3g}" + (f" ({interval[0]:.3g} to {interval[1]:.3g})" if interval else "")
-        )
-    doubt = [p for p, known in found.identified.items() if not known]
-    return f"{found.law}: {', '.join(values)}" + (f"; not identified: {', '.join(doubt)}" if doubt else "")
+def law_words(found: Fit) -> str:
+    """A fitted law in a sentence: what the data pin down with its interval, and by name what they do not."""
+    told = []
+    for name, word in PARAMETERS.items():
+        if found.identified.get(name):
+            interval = found.intervals[name]
+            bounds = f" ({interval[0]:.3g} to {interval[1]:.3g})" if interval else ""
+            told.append(f"{word} {found.params[name]:.3g}{bounds}")
+    doubt = [word for name, word in PARAMETERS.items() if not found.identified.get(name, True)]
+    if doubt:
+        several = " and ".join(filter(None, [", ".join(doubt[:-1]), doubt[-1]]))
+        told.append(f"the data do not pin down its {several}")
+    return f"{LAW_WORDS.get(found.law, found.law)}: {'; '.join(told)}."
 
 
 # -- scores
@@ -175,11 +192,13 @@ def _scale_figure(
                 labels.append(_curve(axes, [params[r["depth"]] for r in rows], rows, arm, read_out))
         axes.set(xscale="log", xlabel="parameters of the encoder, N", ylabel=metric)
         axes.set_xlim(low, high)
+        log_x(axes)
         return labels
 
     caption = (
-        f"{dataset}/{task}: {metric} against scale with {_labelled(n)}, last rung; bars and bands are 95 % "
-        "intervals for new subjects, draws and seeds. Solid: frozen read-out; dashed: full fine-tuning."
+        f"{dataset}/{task}: {metric} against scale with {_labelled(n)}, longest pretraining, frozen read-out"
+        + (" (solid) and full fine-tuning (dashed)" if curves["video", "full"] else "")
+        + "."
     )
     return drawing(
         f"scale-{dataset}-{task}",
@@ -216,14 +235,14 @@ def _labels_figure(
                 labels.append(_curve(axes, [r["n_train"] for r in rows], rows, arm, read_out))
         ticks = sorted({(r["n_train"], r["n_labels"]) for rows in rows_of.values() for r in rows})
         axes.set(xscale="log", xlabel="labelled subjects", ylabel=metric)
-        axes.set_xticks([t for t, _ in ticks], [f"all ({t:.0f})" if n == "all" else n for t, n in ticks])
+        axes.set_xticks([t for t, _ in ticks], count_labels(ticks))
         axes.set_xticks([], minor=True)
         return labels
 
     way = "frozen read-out" if read_out == "ridge" else "full fine-tuning"
     caption = (
         f"{dataset}/{task}: {metric} against the number of labelled subjects, {way}, depth {depth}, "
-        "last rung; bars are 95 % intervals for new subjects, draws and seeds."
+        "longest pretraining."
     )
     rows = [r for rows in rows_of.values() for r in rows]
     return drawing(
@@ -243,6 +262,16 @@ def shown_depth(study: Study, dataset: str, task: str, read_out: str) -> int:
             return claim.depth
     full = study.transfer.read_outs.full
     return max(study.pretrain.vit.depths if full is None else full.depths)
+
+
+def count_labels(ticks: Sequence[tuple[float, str]]) -> list[str]:
+    """Labels of ascending label counts; one that "all" would run into is left away."""
+    width = math.log(ticks[-1][0] / ticks[0][0])
+    words = []
+    for count, n in ticks:
+        near = n != "all" and any(m == "all" and math.log(t / count) < 0.08 * width for t, m in ticks)
+        words.append("" if near else f"all\n({count:.0f})" if n == "all" else n)
+    return words
 
 
 def _labelled(n: str) -> str:

@@ -21,6 +21,27 @@ WORDS = {
     "equivalent": "makes NO DIFFERENCE THAT MATTERS here",
     "inconclusive": "is INCONCLUSIVE here",
 }
+HEADLINES = {
+    "helps": "pretraining helps",
+    "hurts": "pretraining hurts",
+    "equivalent": "no difference that matters",
+    "inconclusive": "inconclusive",
+}
+MEANINGS = {
+    "equivalent": "Whatever difference there may be is smaller than the smallest effect of interest.",
+    "inconclusive": "These data neither show a difference nor rule out one that matters.",
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """A claim as the page tells it: what was found in a few words, what that means, what was compared."""
+
+    headline: str
+    meaning: str
+    compared: str
+    beside: str
+    sesoi: float
 
 
 @dataclass(frozen=True)
@@ -111,28 +132,76 @@ def sentences(study: Study, gains: Rows, scores: Rows) -> list[str]:
 
 def sentence(study: Study, claim: Claim, row: Mapping[str, Any], scores: Rows) -> str:
     """What one primary claim found; the smallest detectable gain stands before the gain."""
-    metric, dataset = METRICS[claim.metric], study.claim_dataset(claim)
-    arm, reference = _arms(claim)
     word = WORDS[row["verdict"]]
-    if row["verdict"] in ("helps", "hurts") and negligible(row["low90"], row["high90"], claim.sesoi):
+    if _small(claim, row):
         word += ", below the smallest effect of interest"
+    text = (
+        f"{study.claim_dataset(claim)}/{claim.task}: pretraining on {corpus_words(study)} {word}: "
+        f"{_compared(claim, row)}; smallest detectable gain {row['detectable']:.2f}, "
+        f"gain {row['estimate']:+.2f}, 95 % interval {row['low']:+.2f} to {row['high']:+.2f} "
+        f"(smallest effect of interest {claim.sesoi:g})"
+    )
+    if _uncorrected(row):
+        text += (
+            f"; this does not survive Holm's correction over {len(study.verdict)} claims "
+            f"(p = {row['p_holm']:.2f})"
+        )
+    beside = _beside(study, claim, scores)
+    return text + (f"; beside it: {beside}" if beside else "") + "."
+
+
+def boxes(study: Study, gains: Rows, scores: Rows) -> list[Box]:
+    """Every primary claim for the page, in the order of the study."""
+    several = len({study.claim_dataset(claim) for claim in study.verdict}) > 1
+    found = []
+    for claim, row in zip(study.verdict, primary_rows(study, gains), strict=True):
+        name = f"{study.claim_dataset(claim)}/{claim.task}" if several else claim.task
+        headline, meaning = HEADLINES[row["verdict"]], [MEANINGS.get(row["verdict"], "")]
+        if _small(claim, row):
+            headline += ", too little to matter"
+            meaning.append("The effect lies below the smallest effect of interest.")
+        if _uncorrected(row):
+            headline += ", but not after correction"
+            meaning.append(f"It does not survive Holm's correction over {len(study.verdict)} claims.")
+        compared = _compared(claim, row)
+        found.append(
+            Box(
+                f"{name}: {headline}",
+                " ".join(filter(None, meaning)),
+                compared[0].upper() + compared[1:] + ".",
+                _beside(study, claim, scores),
+                claim.sesoi,
+            )
+        )
+    return found
+
+
+def _small(claim: Claim, row: Mapping[str, Any]) -> bool:
+    """Whether help or harm is too small to matter."""
+    return row["verdict"] in ("helps", "hurts") and negligible(row["low90"], row["high90"], claim.sesoi)
+
+
+def _uncorrected(row: Mapping[str, Any]) -> bool:
+    """Whether help or harm is lost when all claims are corrected for."""
+    return row["verdict"] in ("helps", "hurts") and row["p_holm"] is not None and row["p_holm"] > 0.05
+
+
+def _compared(claim: Claim, row: Mapping[str, Any]) -> str:
+    arm, reference = _arms(claim)
     labelled = (
         f"all {row['n_train']:.0f} labelled subjects of a fold"
         if str(claim.n_labels) == "all"
         else f"{claim.n_labels} labelled subjects"
     )
-    text = (
-        f"{dataset}/{claim.task}: pretraining on {corpus_words(study)} {word}: {arm} scored {metric} "
-        f"{row['arm_value']:.2f}, {reference} {row['reference_value']:.2f}, with {labelled} and "
-        f"{row['n_subjects']} tested; smallest detectable gain {row['detectable']:.2f}, "
-        f"gain {row['estimate']:+.2f}, 95 % interval {row['low']:+.2f} to {row['high']:+.2f} "
-        f"(smallest effect of interest {claim.sesoi:g})"
+    return (
+        f"{arm} scored {METRICS[claim.metric]} {row['arm_value']:.2f}, {reference} "
+        f"{row['reference_value']:.2f}, with {labelled} and {row['n_subjects']} tested"
     )
-    if row["verdict"] in ("helps", "hurts") and row["p_holm"] is not None and row["p_holm"] > 0.05:
-        text += (
-            f"; this does not survive Holm's correction over {len(study.verdict)} claims "
-            f"(p = {row['p_holm']:.2f})"
-        )
+
+
+def _beside(study: Study, claim: Claim, scores: Rows) -> str:
+    """Scores of the baselines where the claim was tested."""
+    dataset = study.claim_dataset(claim)
     beside = [
         f"{name} {value:.2f}"
         for name in ("connectivity", "raw:linear", "drift", "dummy")
@@ -140,9 +209,7 @@ def sentence(study: Study, claim: Claim, row: Mapping[str, Any], scores: Rows) -
         and (value := _score(scores, (dataset, claim.task, name, str(claim.n_labels), claim.metric)))
         is not None
     ]
-    if beside:
-        text += f"; beside it: {', '.join(beside)}"
-    return text + "."
+    return ", ".join(beside)
 
 
 def _arms(claim: Claim) -> tuple[str, str]:
