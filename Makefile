@@ -44,7 +44,7 @@ check: $(READY) ## linters, types, import floors, workflow lint
 	snakemake --lint
 
 test: check ## checks, then all tests
-	pytest -n 2 --dist worksteal --durations 8
+	pytest -n 2 --dist loadgroup --durations 8
 
 format: $(READY) ## format code and workflow
 	ruff check --fix-only .

@@ -50,3 +50,10 @@ def test_wrong_usage_is_status_2():
 
 def test_the_schema_of_a_study_is_json():
     assert "corpus" in json.loads(run("study", "schema").stdout)["properties"]
+
+
+def test_a_spec_that_lacks_a_key_is_one_sentence(tmp_path):
+    done = run("corpus", "synth", "--spec", '{"seed": 0}', "--out", str(tmp_path / "videos"))
+    assert done.returncode == 1
+    assert "--spec: key '" in done.stderr
+    assert "Traceback" not in done.stderr

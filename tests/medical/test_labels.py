@@ -114,3 +114,14 @@ def test_labels_are_read_from_the_recordings_table(small_series: SmallSeries) ->
     assert found.y.tolist() == [20.0 + i for i in range(12)]
     assert found.families[:4] == ["f0", "f0", "f1", "f1"]
     assert found.sites[:4] == ["s0", "s1", "s2", "s0"]
+
+
+def test_classes_that_differ_in_case_alone_are_refused() -> None:
+    rows = [
+        {"subject": f"sub-{i}", "family_group": "", "site": "", "status": "ok", "participant.group": group}
+        for i, group in enumerate(["control", "Control", "patient"])
+    ]
+    task = {"target": "group", "kind": "classification", "where": {}, "classes": None, "transform": "none"}
+    with pytest.raises(UserError, match="'Control' and 'control' differ in case"):
+        label_subjects(rows, task, "table")
+    assert label_subjects(rows, {**task, "classes": ["control", "patient"]}, "table").removed["classes"] == 1

@@ -326,3 +326,10 @@ def test_a_recording_that_breaks_after_the_index_stops_the_view(demo: Made, tmp_
     with pytest.raises(UserError, match=r"sub-01_task.*cannot be read to its end.*quarantined"):
         it.build()
     assert not it.view.exists()
+
+
+def test_a_cut_off_that_would_leave_nothing_is_refused() -> None:
+    series = np.random.default_rng(0).normal(size=(60, 3))
+    clean = {"detrend": False, "high_pass_hz": 0.2, "standardize": True}
+    with pytest.raises(UserError, match=r"key 'clean\.high_pass_hz' is 0\.2 Hz"):
+        clean_run(series, clean, tr_s=2.0)

@@ -62,7 +62,18 @@ def test_placeholders_are_filled(content):
         ("verdict.0.n_labels", 8, "n_labels 8 is not run with full"),
         ("verdict.0.reference", "random", "a frozen read-out's reference is 'random'"),
         ("verdict.0.metric", "r2", "metric 'r2' does not fit"),
-        ("datasets", ["nowhere.yaml"], "nowhere.yaml: no such file"),
+        ("datasets", ["nowhere.yaml"], r"nowhere.yaml: no such file \(key 'datasets.0'"),
+        ("study", None, "key 'study' is missing"),
+        ("study", "my study", "key 'study'"),
+        ("results", "my results", "key 'results'"),
+        (
+            "corpus.sources.0.kind",
+            "syntetic",
+            r"unknown kind 'syntetic'; did you mean 'synthetic'",
+        ),
+        ("corpus.sources.0.kind", None, "key 'corpus.sources.0.kind' is missing"),
+        ("transfer.labels", [8, 1], r"key 'transfer.labels.1': "),
+        ("pretrain.vit.seeds", {7: 3}, "seeds names depth 7"),
     ],
 )
 def test_a_mistake_gives_one_sentence(content, key, value, sentence):
@@ -83,7 +94,12 @@ def test_a_mistake_in_a_dataset_names_the_datasets_file(root, tmp_path, content)
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("a: [", "not valid YAML at line"), ("- 1", "expected a mapping"), ("", "expected a mapping")],
+    [
+        ("a: 1\nb: {c: 1, c: 2}", r"not valid YAML at line 2 \(key 'c' stands twice; delete one\)"),
+        ("a: [", "not valid YAML at line"),
+        ("- 1", "expected a mapping"),
+        ("", "expected a mapping"),
+    ],
 )
 def test_a_file_that_is_no_study_is_named(tmp_path, text, sentence):
     path = tmp_path / "x.yaml"

@@ -101,6 +101,24 @@ def test_a_misspelt_key_stops_before_any_job(clone, snakemake):
     assert "Traceback" not in stopped.stdout
 
 
+def test_a_study_is_never_filled_up_from_the_demo(clone, snakemake):
+    text = (clone / "tests/workflow/tiny.yaml").read_text().replace("study: tiny\n", "")
+    (clone / "nameless.yaml").write_text(text)
+    stopped = snakemake("-n", "--configfile", "nameless.yaml")
+    assert stopped.returncode == 1
+    assert "nameless.yaml: key 'study' is missing" in stopped.stdout
+
+
+def test_a_missed_known_answer_fails_the_run(clone, snakemake, tiny):
+    text = (clone / "tests/workflow/tiny.yaml").read_text()
+    text += "known_answers: [{task: group, arm: dummy, metric: auroc, at_least: 0.99}]\n"
+    (clone / "known.yaml").write_text(text)
+    failed = snakemake("--configfile", "known.yaml")
+    assert failed.returncode == 1
+    assert "1 known answer(s) missed, so this run is wrong" in failed.stdout
+    assert "THE RUN IS WRONG" in (clone / "results/tiny/report/index.html").read_text()
+
+
 def test_a_missing_folder_stops_before_long_work(clone, snakemake):
     stopped = snakemake("--configfile", "config/studies/pixar.yaml", "--config", "data_root=nowhere")
     assert stopped.returncode == 1

@@ -14,9 +14,7 @@ def medical() -> None:
     """Recordings into views: index, layout as clips, outer folds."""
 
 
-@medical.command(
-    example="""transferscale medical simulate --out simulated --spec '{"subjects":48,"class_effect":1.2,...}'"""
-)
+@medical.command(example="""transferscale medical simulate --out simulated --spec '{...}'""")
 @options.spec
 @options.threads
 @options.out

@@ -46,6 +46,13 @@ class Stage(click.Group):
     command_class = Verb
 
 
+class Keys(dict[str, Any]):
+    """A JSON object whose missing key is a mistake of the user's, not of ours."""
+
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"--spec: key '{key}' is missing")
+
+
 class Spec(click.ParamType[dict[str, Any]]):
     """A spec: JSON text, or a JSON file."""
 
@@ -56,7 +63,8 @@ class Spec(click.ParamType[dict[str, Any]]):
         if isinstance(value, dict):
             return value
         try:
-            found = json.loads(value) if value.lstrip().startswith("{") else read_json(value)
+            text = value if value.lstrip().startswith("{") else json.dumps(read_json(value))
+            found = json.loads(text, object_hook=Keys)
         except ValueError as error:
             raise UserError(f"--spec is not valid JSON ({error})") from None
         if not isinstance(found, dict):

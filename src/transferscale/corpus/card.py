@@ -139,12 +139,13 @@ def card(
     """The card's Markdown."""
     clip = spec["clip"]
     good = [video for video in videos if video["status"] == "ok"]
-    minutes = sum(video["duration_s"] or 0.0 for video in good) / 60
+    giving = {row["video_id"] for row in clips if not row["dropped"]}
+    minutes = sum(video["duration_s"] or 0.0 for video in good if video["video_id"] in giving) / 60
     lines = [
         f"# Corpus {spec['name']}",
         "",
         f"{figures['clips_train']} clips to train on and {figures['clips_heldout']} held out, from"
-        f" {figures['ok']} videos ({minutes:.1f} minutes). A clip is {clip['frames']} frames of"
+        f" {len(giving)} videos ({minutes:.1f} minutes). A clip is {clip['frames']} frames of"
         f" {clip['size']} x {clip['size']} pixels, luminance, every {_ordinal(clip['stride'])} frame of its"
         " video.",
         "",
@@ -152,19 +153,24 @@ def card(
         "",
         "## Counts",
         "",
-        "| source | video files | used | quarantined | clips to train on | held out | dropped |",
+        "| source | video files | sound | quarantined | clips to train on | held out | dropped |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in [*figures["sources"].items(), ("all", figures)]:
         keys = ("videos", "ok", "quarantined", "clips_train", "clips_heldout", "dropped")
         lines.append(f"| {name} | " + " | ".join(str(row[key]) for key in keys) + " |")
-    for word, heading in (("quarantined", "Quarantined videos"), ("dropped", "Dropped clips")):
+    names_of = {video["video_id"]: Path(video["uri"]).name for video in good}
+    bad = [(Path(video["uri"]).name, video["reason"]) for video in videos if video["status"] != "ok"]
+    lost = [(names_of[clip["video_id"]], clip["reason"]) for clip in clips if clip["dropped"]]
+    for word, heading, single in (
+        ("quarantined", "Quarantined videos", bad),
+        ("dropped", "Dropped clips", lost),
+    ):
         lines += ["", f"## {heading}", ""]
         lines += _reason_table(figures["reasons"][word])
-    bad = [video for video in videos if video["status"] != "ok"]
-    lines += [f"- `{_plain(Path(video['uri']).name)}`: {_plain(video['reason'])}" for video in bad[:50]]
-    if len(bad) > 50:
-        lines.append(f"- and {len(bad) - 50} more, in the manifest")
+        lines += [f"- `{_plain(name)}`: {_plain(reason)}" for name, reason in single[:50]]
+        if len(single) > 50:
+            lines.append(f"- and {len(single) - 50} more, in the tables beside this card")
     licences = Counter(video["licence"] or "not declared" for video in good)
     lines += ["", "## Licences", "", "| licence | videos |", "|---|---|"]
     lines += [f"| {_plain(licence)} | {count} |" for licence, count in sorted(licences.items())]

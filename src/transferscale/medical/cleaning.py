@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transferscale.errors import UserError
+
 Float64 = npt.NDArray[np.float64]
 Float32 = npt.NDArray[np.float32]
 
@@ -25,7 +27,18 @@ def clean_run(series: Float64, clean: Mapping[str, Any], tr_s: float) -> Float32
         Spec of the cleaning (``study.dataset.Cleaning``).
     tr_s
         Repetition time, seconds.
+
+    Raises
+    ------
+    UserError
+        If the cut-off is above half the highest frequency that the volumes hold.
     """
+    nyquist = 0.5 / tr_s
+    if clean["high_pass_hz"] is not None and clean["high_pass_hz"] >= nyquist / 2:
+        raise UserError(
+            f"dataset: key 'clean.high_pass_hz' is {clean['high_pass_hz']} Hz, but volumes every {tr_s:g} s hold "
+            f"nothing above {nyquist:g} Hz, so little or nothing would be left; lower it (0.01 is usual)"
+        )
     constant = np.ptp(series, axis=0) == 0
     high_pass = clean["high_pass_hz"]
     if clean["detrend"] or high_pass is not None:

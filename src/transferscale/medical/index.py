@@ -3,6 +3,7 @@ subjects."""
 
 import glob
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -58,6 +59,9 @@ def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
     write_table(quarantine, "recordings", [_public(row) for row in bad])
     write_table(recordings, "recordings", [_public(row) for row in good])
     notes = [f"{row['path']}: {row['reason']}" for row in good if row["reason"]]
+    if notes:
+        more = f" (and {len(notes) - 1} more in {recordings})" if len(notes) > 1 else ""
+        print(f"warning: {notes[0]}{more}", file=sys.stderr)
     write_provenance(recordings, watch, recordings=len(good), quarantined=len(bad), warnings=notes)
 
 

@@ -103,6 +103,8 @@ def label_subjects(rows: Sequence[Mapping[str, Any]], task: Mapping[str, Any], n
             raise UserError(f"{named}: the same value for every subject; there is nothing to predict")
         return _pack("regression", [row for row, _ in present], np.array(values), [], removed)
     found = sorted({text for _, text in present})
+    if not task["classes"]:
+        _refuse_spellings(found, named)
     classes = [str(name) for name in task["classes"] or found]
     for name in classes:
         if name not in found:
@@ -115,6 +117,19 @@ def label_subjects(rows: Sequence[Mapping[str, Any]], task: Mapping[str, Any], n
     removed["classes"] = len(present) - len(chosen)
     y = np.array([index for _, index in chosen], dtype=np.float64)
     return _pack("classification", [row for row, _ in chosen], y, classes, removed)
+
+
+def _refuse_spellings(found: Sequence[str], named: str) -> None:
+    """Refuse classes that differ in case or blanks alone: almost always a slip that makes one class two."""
+    spelt: dict[str, str] = {}
+    for name in found:
+        plain = "".join(name.split()).casefold()
+        if plain in spelt:
+            raise UserError(
+                f"{named}: '{spelt[plain]}' and '{name}' differ in case or blanks alone; "
+                "correct the table, or list the classes to keep under 'classes'"
+            )
+        spelt[plain] = name
 
 
 def _pack(

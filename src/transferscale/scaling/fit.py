@@ -400,9 +400,11 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
             table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter="\t" if tabs else ","))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
     for name in names:
+        if table.column_names.count(name) > 1:
+            raise UserError(f"{path}: two columns are called '{name}'; rename one")
         if name not in table.column_names:
             raise UserError(f"{path}: column '{name}' is missing; {nearest(name, table.column_names)}")
     if not table.num_rows:

@@ -61,7 +61,9 @@ def check_dataset(dataset: Dataset, hint: str = "") -> None:
     pattern = dataset.recordings.pattern
     if "{subject}" not in pattern:
         raise UserError(f"dataset '{name}': key 'recordings.pattern' lacks {{subject}}: '{pattern}'")
-    if not any((root / pattern.replace("{subject}", subject)).exists() for subject in subjects):
+    if not any(
+        next(root.glob(pattern.replace("{subject}", subject)), None) for subject in subjects if subject
+    ):
         example = root / pattern.replace("{subject}", subjects[0])
         raise UserError(
             f"{example}: no such file, nor for any other subject (key 'recordings.pattern' of dataset '{name}')"

@@ -45,10 +45,26 @@ def load_dataset(path: Path | str) -> Dataset:
     return _validate(Dataset, read_yaml(path), str(path), {})
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, refusing a key that stands twice: YAML says so, and the last one would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            name = getattr(key, "value", None)
+            if isinstance(name, str) and name in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key '{name}' stands twice; delete one", problem_mark=key.start_mark
+                )
+            seen.add(name if isinstance(name, str) else None)
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """Read a YAML mapping; anything else is a :class:`UserError`."""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+        # A subclass of the safe loader, which only refuses more.
+        content = yaml.load(Path(path).read_text(encoding="utf-8-sig"), Loader=_Loader)  # noqa: S506
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -67,6 +83,10 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
 def _dataset(item: Any, files: dict[int, str], index: int) -> Any:
     if isinstance(item, str):
         files[index] = item
+        if not Path(item).exists():
+            raise UserError(
+                f"{item}: no such file (key 'datasets.{index}'; paths count from where the command runs)"
+            )
         return read_yaml(item)
     return item
 
@@ -94,6 +114,7 @@ def _fill(study: Study, name: str) -> Study:
     )
 
 
+KINDS = ("folder", "synthetic", "series", "nifti")
 M = typing.TypeVar("M", bound=BaseModel)
 
 
@@ -112,7 +133,17 @@ def _sentence(model: type[BaseModel], problem: ErrorDetails, name: str, files: d
     if len(loc) >= 2 and loc[0] == "datasets" and loc[1] in files:
         name, loc, model = files[int(loc[1])], loc[2:], Dataset
     # Discriminated unions put the kind into the location; a person knows only the keys of the file.
-    key = ".".join(str(part) for part in loc if part not in ("folder", "synthetic", "series", "nifti"))
+    key = ".".join(
+        str(part)
+        for part in loc
+        if part not in KINDS and not str(part).startswith(("constrained", "literal["))
+    )
+    if problem["type"] == "union_tag_not_found":
+        return f"{name}: key '{key}.kind' is missing"
+    if problem["type"] == "union_tag_invalid":
+        context = problem.get("ctx", {})
+        valid = [word.strip(" '") for word in context["expected_tags"].split(",")]
+        return f"{name}: key '{key}.kind': unknown kind '{context['tag']}'; {nearest(context['tag'], valid)}"
     if problem["type"] == "extra_forbidden":
         return f"{name}: unknown key '{key}'; {nearest(str(loc[-1]), _keys(model, loc[:-1]))}"
     if problem["type"] == "missing":

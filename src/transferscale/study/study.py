@@ -1,8 +1,9 @@
 """The study as a whole: its sections, and the checks that span several of them."""
 
 import itertools
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from transferscale.errors import nearest
 from transferscale.study.base import Name, Part
@@ -21,7 +22,9 @@ class Study(Part):
     data_root: str = Field(
         "../shared/data", description="folder of outside data, relative to where snakemake runs"
     )
-    results: str = Field("results", description="folder of results")
+    results: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]+$")] = Field(
+        "results", description="folder of results: letters, digits, '.', '_', '-' and '/' only"
+    )
     corpus: Corpus = Field(description="the videos")
     pretrain: Pretrain = Field(description="the ladder of checkpoints")
     datasets: list[Dataset] = Field(min_length=1, description="medical datasets: paths of YAML files")
@@ -74,6 +77,16 @@ class Study(Part):
                 raise ValueError(
                     f"dataset '{dataset.dataset}' has windows.volumes {dataset.windows.volumes} but corpus.clip.frames "
                     f"is {clip.frames}; a window is laid out as one clip, so make them equal"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _seeds(self) -> "Study":
+        vit = self.pretrain.vit
+        for depth in vit.seeds.by_depth:
+            if depth not in vit.depths:
+                raise ValueError(
+                    f"pretrain.vit.seeds names depth {depth}, which pretrain.vit.depths {vit.depths} lacks"
                 )
         return self
 
