@@ -175,3 +175,20 @@ def test_bad_input_is_one_sentence(
 def test_a_missing_table_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         fit_table(tmp_path / "none.csv", "x", "y", "power")
+
+
+@pytest.mark.parametrize(
+    ("cells", "sentence"),
+    [
+        (["2020-01-01,3", "2021-01-01,2"], "column 'n' must hold numbers, found '2020-01-01' in row 1"),
+        (["1,3", "10,"], "column 'loss' must hold numbers, found nothing in row 2"),
+        (["1,2", "10,2", "100,2"], "column 'loss' does not vary"),
+    ],
+)
+def test_a_column_that_holds_no_numbers_or_no_change_is_named(
+    tmp_path: Path, cells: list[str], sentence: str
+) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("\n".join(["n,loss", *cells]) + "\n")
+    with pytest.raises(UserError, match=sentence):
+        fit_table(path, "n", "loss", "power")

@@ -357,9 +357,12 @@ def fit_table(
     """
     columns = _read(path, [x, y, *group, *([cluster] if cluster else [])])
     for name in (x, y):
-        if any(value is None or isinstance(value, str | bool) for value in columns[name]):
-            bad = next(v for v in columns[name] if v is None or isinstance(v, str | bool))
-            raise UserError(f"{path}: column '{name}' must hold numbers, found {bad!r}")
+        for number, value in enumerate(columns[name], start=1):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                found = "nothing" if value is None else f"'{value}'"
+                raise UserError(f"{path}: column '{name}' must hold numbers, found {found} in row {number}")
+    if len(set(columns[y])) == 1:
+        raise UserError(f"{path}: column '{y}' does not vary, so there is no law to fit")
     keys = list(zip(*(map(str, columns[name]) for name in group), strict=True)) if group else None
     out = []
     for key in sorted(set(keys)) if keys else [()]:
