@@ -1,7 +1,6 @@
 """A clean copy of the checkout, and a study run in it for real, once for all workflow tests of a worker."""
 
 import re
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -9,21 +8,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from benchmarks.chain import copy_checkout
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def clone(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What git would clone (with the changes not yet committed), in another folder."""
     target = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=root, capture_output=True, text=True, check=True
-    )
-    for name in listed.stdout.splitlines():
-        if (root / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, target / name)
+    copy_checkout(target)
     return target
 
 

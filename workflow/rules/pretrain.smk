@@ -21,11 +21,9 @@ rule pretrain_rung:
     conda:
         "../../envs/train.yaml"
     threads: STUDY.pretrain.threads
-    resources:
-        study_threads=STUDY.pretrain.threads,
     params:
         spec=rung_spec,
     shell:
         "transferscale pretrain rung --spec {params.spec:q} --store {input.store:q} --index {input.index:q}"
-        " --previous '{input.previous}' --threads {resources.study_threads} --out $(dirname {output.trunk:q})"
+        " --previous '{input.previous}' --out $(dirname {output.trunk:q})"
         " 2>&1 | tee {log:q}"
