@@ -1,6 +1,6 @@
 """Time the whole chain of a study: dry run, first run, second run, and where the time went.
 
-    python benchmarks/chain.py [STUDY.yaml] [--config KEY=VALUE ...] [--out docs/benchmarks/demo.md]
+    python -m benchmarks.chain [STUDY.yaml] [--config KEY=VALUE ...] [--out docs/benchmarks/demo.md]
 
 Runs in a clean copy of the checkout (what git would clone), with the default profile and nothing else. The job times
 come from the provenance sidecars and from Snakemake's log; the machine and the date are written beside them.
@@ -8,16 +8,15 @@ come from the provenance sidecars and from Snakemake's log; the machine and the 
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from datetime import UTC, datetime
 from pathlib import Path
+
+from benchmarks.machine import heading, publish
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,21 +66,6 @@ def job_times(results: Path) -> dict[str, list[float]]:
     return times
 
 
-def processor() -> str:
-    """Name of the processor."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [
-            line.split(":")[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        if info.exists()
-        else []
-    )
-    return names[0] if names else platform.processor() or platform.machine()
-
-
 def main() -> None:
     """Run, measure, write."""
     parser = argparse.ArgumentParser(
@@ -111,8 +95,7 @@ def main() -> None:
         size = sum(p.stat().st_size for p in results.rglob("*") if p.is_file())
 
     rows = [
-        f"`{' '.join(['python benchmarks/chain.py', arguments.study])}`, {datetime.now(UTC):%Y-%m-%d}, {processor()}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}",
+        heading(arguments.study),
         "",
         "| what | figure |",
         "|---|---|",
@@ -129,11 +112,7 @@ def main() -> None:
             for verb, t in sorted(times.items(), key=lambda i: -sum(i[1]))
         ),
     ]
-    text = "\n".join(rows) + "\n"
-    print(text)
-    if arguments.out:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(text)
+    publish(rows, arguments.out)
 
 
 if __name__ == "__main__":

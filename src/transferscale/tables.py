@@ -223,8 +223,15 @@ TABLES: dict[str, Table] = {
             "n_train": (REAL, "mean number of labelled subjects really used"),
             "metric": (TEXT, "metric"),
             "n_subjects": (INT, "test subjects"),
+            "n_draws": (INT, "label draws that arm and reference share"),
+            "n_seeds": (INT, "seeds that arm and reference share"),
             "arm_value": (REAL, "the arm's score"),
             "reference_value": (REAL, "the reference's score"),
+            "detectable_before": (
+                REAL,
+                "smallest detectable gain from the reference alone, if the arm varies as much and correlates 0.5 "
+                "with it; null where the reference does not vary",
+            ),
             "detectable": (REAL, "smallest gain detectable with 80 % power at two-sided 5 %"),
             "estimate": (REAL, "gain: arm minus reference"),
             "low": (REAL, "lower end of the paired 95 % interval"),
@@ -232,15 +239,51 @@ TABLES: dict[str, Table] = {
             "low90": (REAL, "lower end of the paired 90 % interval"),
             "high90": (REAL, "upper end of the paired 90 % interval"),
             "p_value": (REAL, "two-sided bootstrap p-value"),
-            "p_holm": (REAL, "Holm-adjusted over primary claims; null elsewhere"),
+            "p_holm": (
+                REAL,
+                "Holm-adjusted over the primary claims, or over the groups of a plain table; null elsewhere",
+            ),
+            "nb_low": (
+                REAL,
+                "cross-check: lower end of the 95 % interval of the corrected resampled t-test over folds "
+                "(Nadeau and Bengio 2003); null with a single fold",
+            ),
+            "nb_high": (REAL, "cross-check: upper end of that interval"),
+            "nb_p_value": (REAL, "cross-check: two-sided p-value of that test"),
             "effective_data": (REAL, "effective data transferred D_T, in subjects"),
             "effective_low": (REAL, "lower end of its 95 % interval"),
             "effective_high": (REAL, "upper end of its 95 % interval"),
+            "effective_open": (
+                TEXT,
+                "'low', 'high' or 'both': ends of the intervals of effective data and multiplier that lie at "
+                "the end of the reference's curve, the true ones beyond",
+            ),
             "multiplier": (REAL, "data multiplier (D_F + D_T) / D_F"),
-            "bound": (TEXT, "'', '>=' or '<=' where the reference's curve is left"),
+            "multiplier_low": (REAL, "lower end of its 95 % interval"),
+            "multiplier_high": (REAL, "upper end of its 95 % interval"),
+            "bound": (
+                TEXT,
+                "'>=' or '<=' where effective data and multiplier are only bounded, the reference's curve being left "
+                "or flat there; 'flat' where the arm's own label count is inside such a stretch; '' elsewhere",
+            ),
             "sesoi": (REAL, "smallest effect size of interest; null when not declared"),
             "verdict": (TEXT, "helps, hurts, equivalent or inconclusive"),
+            "words": (TEXT, "the verdict with what must be said beside it"),
             "primary": (YES, "whether it is the declared primary claim; all else is exploratory"),
+            "warnings": (TEXTS, "what a reader must know"),
+        },
+        open=True,
+    ),
+    "curves": Table(
+        {
+            "curve": (TEXT, "what is fitted, as in 'heldout_loss ~ params_encoder, rung 3'"),
+            "family": (TEXT, "architecture family, or arm: what is compared within a curve"),
+            "x_name": (TEXT, "column of the scale"),
+            "x": (REAL, "scale"),
+            "y_name": (TEXT, "heldout_loss, or error: (1 - score) / (1 - chance)"),
+            "y": (REAL, "outcome"),
+            "cluster": (TEXT, "what is independent of the rest: a trunk, or the point itself"),
+            "pair": (TEXT, "what points of different families share"),
         }
     ),
     "laws": Table(
@@ -249,6 +292,7 @@ TABLES: dict[str, Table] = {
             "law": (TEXT, "law"),
             "x": (TEXT, "column of the scale"),
             "y": (TEXT, "column of the outcome"),
+            "outcome": (TEXT, "what was fitted: the column, or the error below its ceiling"),
             "parameter": (TEXT, "parameter of the law"),
             "value": (REAL, "estimate"),
             "low": (REAL, "lower end of the 95 % cluster-bootstrap interval"),
@@ -260,6 +304,115 @@ TABLES: dict[str, Table] = {
             "rmsle_holdout": (REAL, "the same on the held-out largest scale; null when nothing was held out"),
             "baseline_rmsle": (REAL, "held-out error of 'no better than the best small model'"),
             "preregistered": (YES, "whether the prediction was written down before the held-out run"),
+            "warnings": (TEXTS, "what a reader must know"),
+        }
+    ),
+    "crossovers": Table(
+        {
+            "group": (TEXT, "where the families were compared, as in 'task = age'; '' without groups"),
+            "x_column": (TEXT, "column of the scale"),
+            "y_column": (TEXT, "column of the outcome"),
+            "law": (TEXT, "law of both families, or 'first | second' where they differ"),
+            "family_a": (TEXT, "first family"),
+            "family_b": (TEXT, "second family"),
+            "answer": (TEXT, "crossover, none in range, or not identified"),
+            "overtakes": (TEXT, "family that leads beyond x; null where x is"),
+            "x": (
+                REAL,
+                "scale from which one family overtakes the other; null where it is not identified. Beside 'none in "
+                "range' it lies outside of the range",
+            ),
+            "low": (REAL, "lower end of its paired 95 % interval"),
+            "high": (REAL, "upper end of its paired 95 % interval"),
+            "in_range": (YES, "whether x lies in the range and in the data of both families"),
+            "p_none_in_range": (REAL, "share of draws without a crossing in the range; null without draws"),
+            "range_low": (REAL, "lower end of the range"),
+            "range_high": (REAL, "upper end of the range"),
+            "target": (REAL, "scale at which the families are ranked"),
+            "p_b_better_at_target": (
+                REAL,
+                "share of draws in which family_b is better there; null without draws",
+            ),
+            "level": (REAL, "outcome at which scales are compared; one row a level"),
+            "multiplier": (
+                REAL,
+                "scale that family_a needs for it over that of family_b; null where one never does",
+            ),
+            "multiplier_low": (REAL, "lower end of its paired 95 % interval; null where it is open"),
+            "multiplier_high": (REAL, "upper end of its paired 95 % interval; null where it is open"),
+            "verdict": (TEXT, "the comparison in a sentence"),
+            "warnings": (TEXTS, "what a reader must know"),
+        }
+    ),
+    "plan": Table(
+        {
+            "group": (TEXT, "what is planned for, as in 'dataset pixar, task age, read_out ridge'"),
+            "metric": (TEXT, "metric"),
+            "target": (REAL, "score to reach"),
+            "arm": (TEXT, "arm"),
+            "pretrained": (YES, "whether the arm was pretrained"),
+            "law": (TEXT, "law of the arm's error"),
+            "way": (
+                TEXT,
+                "least (the cheapest), least within the data, or frontier (the subjects that a level of compute needs)",
+            ),
+            "status": (
+                TEXT,
+                "reachable, not reachable in range, or not identified; the latter two have no values",
+            ),
+            "bound": (TEXT, "'<=' where the smallest measured scale suffices, so that less might do"),
+            "flops": (REAL, "pretraining FLOPs, 0 for none"),
+            "flops_low": (REAL, "lower end of their 95 % interval; null where they are given"),
+            "flops_high": (REAL, "upper end; infinite where it lies beyond the range"),
+            "hours": (REAL, "the same as hours of the device; null without a FLOP rate"),
+            "hours_low": (REAL, "lower end of their 95 % interval"),
+            "hours_high": (REAL, "upper end; infinite where it lies beyond the range"),
+            "subjects": (REAL, "labelled subjects, rounded up"),
+            "subjects_low": (REAL, "lower end of their 95 % interval"),
+            "subjects_high": (REAL, "upper end; infinite where it lies beyond the range"),
+            "cost": (REAL, "price of hours and subjects; null without prices"),
+            "cost_low": (REAL, "lower end of its 95 % interval"),
+            "cost_high": (REAL, "upper end; infinite where it lies beyond the range"),
+            "reached": (REAL, "share of the draws in which the target is reached within the range"),
+            "extrapolated": (
+                REAL,
+                "how many times the largest measured compute or label count it takes; 1 within",
+            ),
+            "best": (YES, "whether it is the cheapest way of all arms"),
+            "p_cheapest": (REAL, "share of the draws in which the arm is the cheapest; null without prices"),
+            "words": (TEXT, "the plan in a sentence"),
+            "warnings": (TEXTS, "what a reader must know"),
+        }
+    ),
+    "relative": Table(
+        {
+            "group": (TEXT, "what the row belongs to, as in 'family vit'"),
+            "metric": (TEXT, "metric"),
+            "target": (REAL, "score to reach"),
+            "difficulty_column": (TEXT, "column of the difficulty"),
+            "row": (
+                TEXT,
+                "requirement (of a difficulty), law (value is the exponent), or enough (the least that comes close to "
+                "the best score)",
+            ),
+            "resource": (TEXT, "compute, params or labels"),
+            "difficulty": (TEXT, "the difficulty; empty for a law"),
+            "value": (REAL, "how much of the resource, or the law's exponent"),
+            "low": (REAL, "lower end of its 95 % interval"),
+            "high": (REAL, "upper end of its 95 % interval"),
+            "bound": (
+                TEXT,
+                "'<=' where the smallest scale suffices, '>=' where the largest does not, or 'not identified'",
+            ),
+            "open": (
+                TEXT,
+                "'low', 'high' or 'both': ends of the interval that lie beyond the measured scales",
+            ),
+            "identified": (YES, "whether the draws determine it; null for enough"),
+            "score": (REAL, "for enough: mean score of the cell"),
+            "best_score": (REAL, "for enough: mean score of the best cell"),
+            "saving": (REAL, "for enough: how many times as much of the resource the best cell takes"),
+            "runs": (INT, "for enough: runs of the cell"),
             "warnings": (TEXTS, "what a reader must know"),
         }
     ),

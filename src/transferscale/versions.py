@@ -19,7 +19,9 @@ STAGE_VERSION: dict[str, int] = {
     "transfer features": 1,
     "transfer baseline": 1,
     "transfer fit": 1,
-    "scaling gain": 1,
-    "scaling laws": 1,
+    "scaling gain": 2,
+    "scaling curves": 1,
+    "scaling fit": 1,
+    "scaling compare": 1,
     "report build": 1,
 }

@@ -4,11 +4,14 @@ A subject's score is its class (or target) times the reader's quality, plus nois
 and is shared by all readers, plus noise of the reader, label draw and seed.
 """
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from transferscale.scaling.cells import Cell as Tested
 from transferscale.study.grid import Cell, Grid
 from transferscale.study.study import Study
 
@@ -124,3 +127,98 @@ def _rows(
                 }
             )
     return rows
+
+
+def pair_of_cells(
+    rng: np.random.Generator,
+    gain: float,
+    *,
+    level: float = 0.5,
+    subjects: int = 48,
+    draws: int = 5,
+    seeds: int = 3,
+    moved: float = 0.1,
+    shared: float = 0.8,
+    kind: str = "classification",
+) -> tuple[Tested, Tested]:
+    """An arm and its reference: draws and seeds move the quality of both by ``moved`` (SD), and a share of the
+    subjects' noise, ``shared`` squared, is common to both and to all draws and seeds.
+
+    The class (or target) is planted with the reference's ``level``, in SDs of the noise, and the arm's ``gain``
+    more.
+    """
+    columns = np.array([[0, draw, seed] for draw in range(draws) for seed in range(seeds)])
+    classes = kind == "classification"
+    truth = np.arange(subjects) % 2.0 if classes else rng.standard_normal(subjects)
+    signal = (2 * truth - 1 if classes else truth)[:, None]
+    common, task = rng.standard_normal((subjects, 1)), f"t{rng.integers(10**9)}"
+    drawn = np.repeat(rng.normal(0, moved, draws), seeds)
+    cells = []
+    for arm, quality in (("video", level + gain), ("random", level)):
+        own = np.sqrt(1 - shared**2) * rng.standard_normal((subjects, len(columns)))
+        seeded = np.tile(rng.normal(0, moved, seeds), draws)
+        z = (quality + drawn + seeded) * signal + shared * common + own
+        cells.append(
+            Tested(
+                task=task,
+                arm=arm,
+                kind=kind,
+                n_labels="16",
+                n_train=16.0,
+                subjects=tuple(f"{i:03d}" for i in range(subjects)),
+                family=np.arange(subjects),
+                columns=columns,
+                subject_of=np.arange(subjects),
+                truth=truth,
+                predicted=(z > 0).astype(float) if classes else z,
+                score=np.stack([-z, z], 1) if classes else np.empty((subjects, 0, len(columns))),
+                fold=np.repeat(np.arange(subjects)[:, None] // 2 % 4, len(columns), axis=1),
+            )
+        )
+    return cells[0], cells[1]
+
+
+def table_rows(
+    arms: Mapping[str, float],
+    *,
+    labels: Sequence[int | str] = (8, 16, 32),
+    subjects: int = 40,
+    draws: int = 2,
+    seeds: int = 2,
+    task: str | None = None,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Rows of a person's own table of predictions, two classes; ``arms`` are names and how far ahead each is."""
+    rng = np.random.default_rng(seed)
+    common, rows = rng.standard_normal(subjects), []
+    for arm, ahead in arms.items():
+        for i, n in enumerate(labels):
+            for draw in range(draws):
+                for start in range(seeds):
+                    z = (0.3 + 0.25 * i + ahead) * (2 * (np.arange(subjects) % 2) - 1)
+                    z = z + 0.8 * common + 0.6 * rng.standard_normal(subjects)
+                    rows += [
+                        {
+                            **({} if task is None else {"task": task}),
+                            "arm": arm,
+                            "subject": f"s{k:02d}",
+                            "n_labels": n,
+                            "draw": draw,
+                            "seed": start,
+                            "fold": k // 2 % 4,
+                            "y_true": k % 2,
+                            "y_pred": int(z[k] > 0),
+                            "y_score": float(z[k]),
+                        }
+                        for k in range(subjects)
+                    ]
+    return rows
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write rows as a CSV file."""
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path

@@ -8,8 +8,10 @@ import pyarrow as pa
 
 from tests.scaling.planted_predictions import predictions
 from transferscale.artefacts import Stopwatch, write_json, write_provenance
-from transferscale.scaling.checkpoints import checkpoints, run_laws
+from transferscale.scaling import curves
+from transferscale.scaling.checkpoints import checkpoints
 from transferscale.scaling.gains import run
+from transferscale.scaling.laws_table import write_laws
 from transferscale.study.grid import Cell, Grid
 from transferscale.study.load import load_study, read_yaml
 from transferscale.study.study import Study
@@ -36,7 +38,9 @@ def fill(study: Study, seed: int = 0) -> None:
     run(study, folder / "predictions.parquet", scaling / "scores.parquet", scaling / "gains.parquet")
     table = folder / "tables" / "checkpoints.parquet"
     checkpoints(study, table)
-    run_laws(study, table, scaling / "scores.parquet", scaling / "laws.parquet")
+    points = folder / "tables" / "curves.parquet"
+    curves.run(study, table, scaling / "scores.parquet", points, folder / "tables" / "arms.parquet")
+    write_laws(scaling / "laws.parquet", curves.fitted(points)[0])
     _corpus(study, folder / "corpus" / study.corpus.name)
     for dataset in study.datasets:
         _medical(study, folder / "medical" / dataset.dataset, dataset.dataset)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transferscale.scaling.verdict import holm, negligible, p_value, verdict
+from transferscale.scaling.verdict import holm, negligible, p_value, verdict, words
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,14 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order(p: list[float]) -> No
 def test_a_p_value_is_never_zero() -> None:
     assert p_value(np.ones(999)) == pytest.approx(0.002)
     assert p_value(np.zeros(10)) == 1.0
+
+
+def test_what_must_be_said_beside_a_verdict_is_said() -> None:
+    assert words("helps") == "helps"
+    assert words("helps", small=True) == "helps, below the smallest effect of interest"
+    assert words("hurts", small=True) == "hurts, below the smallest effect of interest"
+    assert words("equivalent", small=True, detectable=0.1) == "equivalent"
+    assert words("inconclusive", detectable=0.083) == "inconclusive: the smallest detectable gain is 0.083"
+    lost = words("helps", p_holm=0.12, claims=3)
+    assert lost == "helps, but not after Holm's correction over 3 claims (p = 0.12)"
+    assert words("helps", p_holm=0.12, claims=1) == words("helps", p_holm=0.04, claims=3) == "helps"

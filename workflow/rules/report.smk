@@ -3,6 +3,7 @@ rule report_build:
         study=f"{R}/study.json",
         scores=f"{R}/scaling/scores.parquet",
         gains=f"{R}/scaling/gains.parquet",
+        curves=f"{R}/tables/curves.parquet",
         laws=f"{R}/scaling/laws.parquet",
         checkpoints=f"{R}/tables/checkpoints.parquet",
         card=f"{CORPUS}/statistics.json",

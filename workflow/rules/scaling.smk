@@ -31,20 +31,38 @@ rule scaling_gain:
         " 2>&1 | tee {log:q}"
 
 
-rule scaling_laws:
+rule scaling_curves:
     input:
         study=f"{R}/study.json",
         checkpoints=f"{R}/tables/checkpoints.parquet",
         scores=f"{R}/scaling/scores.parquet",
     output:
-        f"{R}/scaling/laws.parquet",
+        laws=f"{R}/tables/curves.parquet",
+        arms=f"{R}/tables/arms.parquet",
     log:
-        f"{R}/logs/scaling_laws.log",
+        f"{R}/logs/scaling_curves.log",
     conda:
         "../../envs/scaling.yaml"
     params:
-        spec=lambda w: canonical_json(GRID.stage_spec("scaling laws")),
+        spec=lambda w: canonical_json(GRID.stage_spec("scaling curves")),
     shell:
-        "transferscale scaling laws --study {input.study:q} --checkpoints {input.checkpoints:q}"
-        " --scores {input.scores:q} --out {output:q}"
+        "transferscale scaling curves --study {input.study:q} --checkpoints {input.checkpoints:q}"
+        " --scores {input.scores:q} --laws {output.laws:q} --arms {output.arms:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule scaling_fit:
+    input:
+        f"{R}/tables/curves.parquet",
+    output:
+        f"{R}/scaling/laws.parquet",
+    log:
+        f"{R}/logs/scaling_fit.log",
+    conda:
+        "../../envs/scaling.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.stage_spec("scaling fit")),
+    shell:
+        "transferscale scaling fit {input:q} --x x --y y --group curve --cluster cluster"
+        " --better lower --law power --law power-floor --empty-ok --out {output:q}"
         " 2>&1 | tee {log:q}"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferscale.errors import UserError, nearest
+from transferscale.study.where import matches
 
 # How the index carries a column of participants.tsv.
 PREFIX = "participant."
@@ -80,7 +81,7 @@ def one_row_a_subject(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, An
 
 def label_subjects(rows: Sequence[Mapping[str, Any]], task: Mapping[str, Any], named: str) -> Labels:
     """Labels from rows of the recordings table, one a subject; ``named`` begins the messages."""
-    kept = [row for row in rows if all(_matches(_cell(row, c, named), v) for c, v in task["where"].items())]
+    kept = [row for row in rows if all(matches(_cell(row, c, named), v) for c, v in task["where"].items())]
     removed = {"where": len(rows) - len(kept), "missing": 0, "classes": 0}
     if not kept:
         raise UserError(
@@ -157,20 +158,6 @@ def _cell(row: Mapping[str, Any], column: str, named: str) -> str | None:
         raise UserError(f"{named}: the index does not carry column '{column}'; {nearest(column, carried)}")
     text: str | None = row[key]
     return text
-
-
-def _matches(text: str | None, wanted: Any) -> bool:
-    """Whether a cell is one of the wanted values; numbers compare as numbers, so that 3 matches 3.0."""
-    if isinstance(wanted, list):
-        return any(_matches(text, one) for one in wanted)
-    if text is None:
-        return False
-    if isinstance(wanted, str):
-        return text == wanted
-    try:
-        return float(text) == float(wanted)
-    except ValueError:
-        return False
 
 
 def _number(text: str, row: Mapping[str, Any], transform: str, named: str) -> float:

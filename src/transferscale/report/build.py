@@ -14,7 +14,7 @@ from transferscale.errors import UserError
 from transferscale.report.arms import METRICS, theme
 from transferscale.report.figures import draw
 from transferscale.report.verdict import boxes, corpus_words, known_answers, primary_rows, sentences
-from transferscale.scaling.checkpoints import study_fits
+from transferscale.scaling.curves import fitted, scale_curves
 from transferscale.study.grid import Grid
 from transferscale.study.study import Study
 from transferscale.tables import read_table
@@ -63,7 +63,10 @@ def build(study: Study, out: Path) -> None:
     gains = read_table(results / "scaling" / "gains.parquet", "gains").to_pylist()
     laws = read_table(results / "scaling" / "laws.parquet", "laws").to_pylist()
     checkpoints = read_table(results / "tables" / "checkpoints.parquet", "checkpoints").to_pylist()
-    fits, laws_left_out = study_fits(study, checkpoints, scores)
+    curves = results / "tables" / "curves.parquet"
+    fits, refused = fitted(curves)
+    laws_left_out = scale_curves(study, checkpoints, scores)[1]
+    laws_left_out += [sentence.removeprefix(f"{curves}, curve = ") for sentence in refused]
     known = known_answers(study, scores)
     told = sentences(study, gains, scores)
     verdict = {

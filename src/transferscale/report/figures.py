@@ -77,7 +77,7 @@ def _loss_figure(
 ) -> Drawing:
     last = study.rung("last")
     rows = [r for r in checkpoints if x != "params_encoder" or r["rung"] == last]
-    own = [f for f in fits if f.y == "heldout_loss" and f.x == x and f.law == "power"]
+    own = [f for f in fits if _is_loss(f, x) and f.law == "power"]
     colour = ARMS["video"].light
 
     def paint(axes: "Axes") -> list[Label]:
@@ -134,7 +134,7 @@ def _loss_figure(
         caption += "Dashed: a power law a depth, with its 95 % band where there are trunks enough for one."
     else:
         caption += "d1, d2, ...: depth of the encoder. Dashed: power law with its 95 % band. "
-        caption += " ".join(law_words(f) for f in fits if f.y == "heldout_loss" and f.x == x)
+        caption += " ".join(law_words(f) for f in fits if _is_loss(f, x))
     caption = caption.strip()
     ends = sorted(rows, key=lambda r: r[x])
     alt = (
@@ -144,8 +144,13 @@ def _loss_figure(
     return drawing(name, f"Held-out loss and {x_label.split(',')[0]}", paint, caption, alt, folder)
 
 
+def _is_loss(found: Fit, x: str) -> bool:
+    """Whether a fit is one of held-out loss against that scale."""
+    return found.group["curve"].startswith(f"heldout_loss ~ {x},")
+
+
 def _range(rows: Rows, x: str, found: Fit) -> tuple[float, float]:
-    depth = re.search(r"depth (\d+)$", found.group.get("fit", ""))
+    depth = re.search(r"depth (\d+)$", found.group["curve"])
     own = [r[x] for r in rows if depth is None or r["depth"] == int(depth[1])]
     return min(own), max(own)
 

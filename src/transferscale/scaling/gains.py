@@ -1,24 +1,21 @@
-"""Gains: an arm minus its reference on the same subjects, folds, draws and seeds.
+"""The scores and gains of a study: every video cell against each of its references.
 
 A frozen read-out is compared with random weights of the same depth, a trained one with training from scratch
 at the same depth, and both with the classical baselines.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from transferscale.artefacts import Stopwatch, write_provenance
 from transferscale.errors import UserError
-from transferscale.scaling.bootstrap import RESAMPLES, column_weights, crossed
-from transferscale.scaling.effective_data import effective_data
-from transferscale.scaling.metrics import Ints, Reals
-from transferscale.scaling.scores import Cell, Evaluation, evaluate, metrics_of, read_cells
-from transferscale.scaling.scores import rows as score_rows
-from transferscale.scaling.verdict import DETECTABLE, holm, p_value, verdict
+from transferscale.scaling.bootstrap import RESAMPLES
+from transferscale.scaling.comparison import ASSUMPTION, beforehand_sentence, in_words
+from transferscale.scaling.comparison import compare as compare_pair
+from transferscale.scaling.scores import Evaluation, evaluate
+from transferscale.scaling.study_cells import StudyCell, metrics_of, read_cells, score_rows
+from transferscale.scaling.verdict import holm
 from transferscale.study.grid import Reader
 from transferscale.study.study import Study
 from transferscale.study.verdict import Claim
@@ -26,15 +23,28 @@ from transferscale.tables import write_table
 
 CLASSICAL = ("connectivity", "raw:linear")
 
+Scored = Evaluation[StudyCell]
 
-def run(study: Study, predictions: Path, scores: Path, gains: Path) -> None:
-    """Write the `scores` and `gains` tables of a study from its `predictions` table."""
+
+def run(
+    study: Study,
+    predictions: Path,
+    scores: Path,
+    gains: Path,
+    tell: Callable[[str], object] = lambda _sentence: None,
+) -> None:
+    """Write the `scores` and `gains` tables of a study from its `predictions` table.
+
+    ``tell`` gets the sentences of :func:`beforehand` before any arm is scored.
+    """
     watch = Stopwatch()
-    evaluations = [
-        evaluate(cell, metric)
-        for cell in read_cells(predictions)
-        for metric in metrics_of(study, cell.dataset, cell.task)
-    ]
+    cells = read_cells(predictions)
+    # References first: what can be detected is said before an arm is looked at.
+    arms = [cell for cell in cells if cell.arm == "video"]
+    evaluations = _evaluate(study, [cell for cell in cells if cell.arm != "video"])
+    for sentence in beforehand(study, arms, evaluations):
+        tell(sentence)
+    evaluations = sorted([*evaluations, *_evaluate(study, arms)], key=lambda e: e.cell.key)
     found = compare(study, evaluations)
     write_table(scores, "scores", score_rows(evaluations))
     write_table(gains, "gains", found)
@@ -43,7 +53,27 @@ def run(study: Study, predictions: Path, scores: Path, gains: Path) -> None:
     write_provenance(gains, watch, **facts)
 
 
-def compare(study: Study, evaluations: Iterable[Evaluation]) -> list[dict[str, Any]]:
+def _evaluate(study: Study, cells: Iterable[StudyCell]) -> list[Scored]:
+    return [evaluate(cell, metric) for cell in cells for metric in metrics_of(study, cell.dataset, cell.task)]
+
+
+def beforehand(study: Study, arms: Iterable[StudyCell], references: Iterable[Scored]) -> list[str]:
+    """A sentence a primary claim: the smallest detectable gain, from the reference's predictions alone.
+
+    Of ``arms`` only the names are read.
+    """
+    book = _Book(references)
+    return [
+        f"{cell.where}: {beforehand_sentence([book.index[key]])} ({ASSUMPTION})"
+        for cell in arms
+        for metric in metrics_of(study, cell.dataset, cell.task)
+        for reference, group, read_out in _references(cell)
+        if (key := (cell.dataset, cell.task, read_out, group, cell.n_labels, metric)) in book.index
+        and _claim(study, cell, metric, reference) is not None
+    ]
+
+
+def compare(study: Study, evaluations: Iterable[Scored]) -> list[dict[str, Any]]:
     """Rows of the `gains` table: every video cell against each of its references.
 
     Raises
@@ -52,141 +82,42 @@ def compare(study: Study, evaluations: Iterable[Evaluation]) -> list[dict[str, A
         If a primary claim has no row: its cells are not among the predictions.
     """
     book = _Book(evaluations)
-    rows = [
-        _row(study, book, arm, reference, reference_group, reference_read_out)
-        for arm in book.of_arm("video")
-        for reference, reference_group, reference_read_out in _references(arm.cell)
-        if book.get(arm, reference_group, reference_read_out, arm.cell.n_labels) is not None
-    ]
+    rows = []
+    for arm in book.of_arm("video"):
+        for reference, group, read_out in _references(arm.cell):
+            other = book.get(arm, group, read_out, arm.cell.n_labels)
+            if other is not None:
+                rows.append(_row(study, arm, other, book.curve(arm, group, read_out), reference))
     primary = [row for row in rows if row["primary"]]
-    for row, p in zip(primary, holm([row["p_value"] for row in primary]), strict=True):
-        row["p_holm"] = p
     if len(primary) < len(study.verdict):
         raise UserError(
             f"study '{study.study}': {len(study.verdict) - len(primary)} of {len(study.verdict)} claims "
             "under 'verdict' have no predictions to compare; run `transferscale transfer collect` first"
         )
+    for row, p in zip(primary, holm([row["p_value"] for row in primary]), strict=True):
+        row["p_holm"] = p
+    for row in rows:
+        row["words"] = in_words(row, len(primary))
     return rows
 
 
-def _references(cell: Cell) -> list[tuple[str, str, str]]:
+def _references(cell: StudyCell) -> list[tuple[str, str, str]]:
     """(arm, reader group, read-out) of what a video cell is compared with."""
     own = "random" if cell.read_out == "ridge" else "scratch"
     group = Reader(own, family=cell.reader.family, depth=cell.reader.depth, seed=0).group
     return [(own, group, cell.read_out), *((arm, Reader(arm).group, "ridge") for arm in CLASSICAL)]
 
 
-def _row(
-    study: Study,
-    book: "_Book",
-    arm: Evaluation,
-    reference: str,
-    reference_group: str,
-    reference_read_out: str,
-) -> dict[str, Any]:
-    cell = arm.cell
-    other = book.get(arm, reference_group, reference_read_out, cell.n_labels)
-    if other is None:
-        raise KeyError(reference_group)
-    pair = paired(arm, other)
-    gain = pair.gains
-    low, low90, high90, high = (float(q) for q in np.quantile(gain, [0.025, 0.05, 0.95, 0.975]))
-    claim = _claim(study, cell, arm.metric, reference)
-    sesoi = _sesoi(study, cell, arm.metric)
-    row: dict[str, Any] = {
-        **cell.keys,
+def _row(study: Study, arm: Scored, other: Scored, curve: list[Scored], reference: str) -> dict[str, Any]:
+    return {
+        **arm.cell.keys,
         "reference": reference,
-        "metric": arm.metric,
-        "n_subjects": len(cell.subjects),
-        "arm_value": pair.arm_value,
-        "reference_value": pair.reference_value,
-        "detectable": DETECTABLE * float(gain.std(ddof=1)),
-        "estimate": pair.arm_value - pair.reference_value,
-        "low": low,
-        "high": high,
-        "low90": low90,
-        "high90": high90,
-        "p_value": p_value(gain),
-        "p_holm": None,
-        "sesoi": sesoi,
-        "verdict": verdict(low, high, low90, high90, sesoi),
-        "primary": claim is not None,
+        **compare_pair(arm, other, curve, _sesoi(study, arm.cell, arm.metric)),
+        "primary": _claim(study, arm.cell, arm.metric, reference) is not None,
     }
-    curve = book.curve(arm, reference_group, reference_read_out)
-    transferred = effective_data(
-        np.array([point.cell.n_train for point in curve]),
-        np.array([point.value for point in curve]),
-        np.stack([point.values for point in curve], 1),
-        # What carries over to the reference's own curve is the gain: the paired columns may be a part of the
-        # cell's.
-        other.value + row["estimate"],
-        other.values + gain,
-        cell.n_train,
-    )
-    if transferred is not None:
-        row |= {
-            "effective_data": transferred.value,
-            "effective_low": transferred.low,
-            "effective_high": transferred.high,
-            "multiplier": transferred.multiplier,
-            "bound": transferred.bound,
-        }
-    return row
 
 
-@dataclass(frozen=True)
-class Pair:
-    """An arm and its reference over the columns they share; ``gains`` is the gain in every resample."""
-
-    arm_value: float
-    reference_value: float
-    gains: Reals
-
-
-def paired(arm: Evaluation, reference: Evaluation) -> Pair:
-    """Pair two evaluations on subject, repeat, draw and, where both have one, seed.
-
-    A baseline has no seed (-1): its column stands beside every seed of the arm. With all subjects labelled
-    there is one draw. Columns that only one of the two has are left out of both.
-
-    Raises
-    ------
-    UserError
-        If the two were not tested on the same subjects, or share no column.
-    """
-    where = f"{arm.cell.dataset}/{arm.cell.task}: {arm.cell.reader_group} and {reference.cell.reader_group}"
-    if arm.cell.subjects != reference.cell.subjects:
-        raise UserError(f"{where} were not tested on the same subjects; fit both with the same splits.json")
-    at = match(arm.cell.columns, reference.cell.columns)
-    kept = np.flatnonzero(at >= 0)
-    if not len(kept):
-        raise UserError(
-            f"{where} share no repeat, draw and seed at n = {arm.cell.n_labels}; "
-            "raise transfer.draws or lower transfer.read_outs.full.draws"
-        )
-    columns = arm.cell.columns[kept]
-    weights = column_weights(columns[:, 1], columns[:, 2], len(arm.resampled))
-    return Pair(
-        arm_value=float(arm.point[kept].mean()),
-        reference_value=float(reference.point[at[kept]].mean()),
-        gains=crossed(
-            arm.resampled[:, kept] - reference.resampled[:, at[kept]],
-            arm.point[kept] - reference.point[at[kept]],
-            weights,
-        ),
-    )
-
-
-def match(columns: Ints, others: Ints) -> Ints:
-    """For each column (repeat, draw, seed) the number of its partner among ``others``, or -1."""
-    index = {tuple(int(v) for v in column): i for i, column in enumerate(others)}
-    found = []
-    for repeat, draw, seed in columns.tolist():
-        found.append(index.get((repeat, draw, seed), index.get((repeat, draw, -1), -1)))
-    return np.array(found, dtype=np.int64)
-
-
-def _claim(study: Study, cell: Cell, metric: str, reference: str) -> Claim | None:
+def _claim(study: Study, cell: StudyCell, metric: str, reference: str) -> Claim | None:
     """The primary claim that this comparison is, if it is one."""
     mine = (
         cell.dataset,
@@ -215,7 +146,7 @@ def _claim(study: Study, cell: Cell, metric: str, reference: str) -> Claim | Non
     return None
 
 
-def _sesoi(study: Study, cell: Cell, metric: str) -> float | None:
+def _sesoi(study: Study, cell: StudyCell, metric: str) -> float | None:
     """Smallest effect of interest declared for this task and metric."""
     for c in study.verdict:
         if (study.claim_dataset(c), c.task, c.metric) == (cell.dataset, cell.task, metric):
@@ -226,21 +157,21 @@ def _sesoi(study: Study, cell: Cell, metric: str) -> float | None:
 class _Book:
     """Evaluations by what they are of."""
 
-    def __init__(self, evaluations: Iterable[Evaluation]) -> None:
+    def __init__(self, evaluations: Iterable[Scored]) -> None:
         self.all = list(evaluations)
         self.index = {(*e.cell.key, e.metric): e for e in self.all}
-        self.curves: dict[tuple[str, ...], list[Evaluation]] = {}
+        self.curves: dict[tuple[str, ...], list[Scored]] = {}
         for e in sorted(self.all, key=lambda e: e.cell.n_train):
             self.curves.setdefault((*e.cell.key[:-1], e.metric), []).append(e)
 
-    def of_arm(self, arm: str) -> list[Evaluation]:
+    def of_arm(self, arm: str) -> list[Scored]:
         """Evaluations of one arm."""
         return [e for e in self.all if e.cell.arm == arm]
 
-    def get(self, like: Evaluation, group: str, read_out: str, n_labels: str) -> Evaluation | None:
+    def get(self, like: Scored, group: str, read_out: str, n_labels: str) -> Scored | None:
         """The evaluation of another reader on the same task and metric."""
         return self.index.get((like.cell.dataset, like.cell.task, read_out, group, n_labels, like.metric))
 
-    def curve(self, like: Evaluation, group: str, read_out: str) -> list[Evaluation]:
+    def curve(self, like: Scored, group: str, read_out: str) -> list[Scored]:
         """Label curve of a reader on the same task and metric, by rising number of subjects."""
         return self.curves[like.cell.dataset, like.cell.task, read_out, group, like.metric]

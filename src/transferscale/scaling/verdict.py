@@ -6,9 +6,6 @@ import numpy as np
 
 from transferscale.scaling.metrics import Reals
 
-# Two-sided 5 % and 80 % power, in standard errors.
-DETECTABLE = 1.959964 + 0.841621
-
 
 def verdict(low: float, high: float, low90: float, high90: float, sesoi: float | None) -> str:
     """helps, hurts, equivalent or inconclusive.
@@ -27,6 +24,37 @@ def verdict(low: float, high: float, low90: float, high90: float, sesoi: float |
 def negligible(low90: float, high90: float, sesoi: float | None) -> bool:
     """Whether the 90 % interval lies inside +- the smallest effect size of interest."""
     return sesoi is not None and -sesoi < low90 and high90 < sesoi
+
+
+def words(
+    found: str,
+    *,
+    small: bool = False,
+    detectable: float | None = None,
+    p_holm: float | None = None,
+    claims: int = 1,
+) -> str:
+    """A verdict in words.
+
+    Parameters
+    ----------
+    found
+        What :func:`verdict` says.
+    small
+        Whether the 90 % interval lies inside +- the smallest effect size of interest.
+    detectable
+        Smallest detectable gain, said where the verdict is inconclusive.
+    p_holm, claims
+        Holm-adjusted p-value and the number of claims it is over, said where help or harm is lost to it.
+    """
+    if found in ("helps", "hurts"):
+        text = found + (", below the smallest effect of interest" if small else "")
+        if p_holm is not None and claims > 1 and p_holm > 0.05:
+            text += f", but not after Holm's correction over {claims} claims (p = {p_holm:.2g})"
+        return text
+    if found == "inconclusive" and detectable is not None:
+        return f"inconclusive: the smallest detectable gain is {detectable:.2g}"
+    return found
 
 
 def p_value(gains: Reals) -> float:

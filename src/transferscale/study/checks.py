@@ -41,7 +41,8 @@ def check_dataset(dataset: Dataset, hint: str = "") -> None:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder (key 'root' of dataset '{name}'){hint}")
     table = root / dataset.participants
-    columns, subjects = _table(table, name, dataset.subject_column)
+    rows = participant_rows(dataset)
+    columns, subjects = list(rows[0]), [row.get(dataset.subject_column) or "" for row in rows]
     wanted = {"subject_column": dataset.subject_column}
     wanted |= {"site_column": dataset.site_column} if dataset.site_column else {}
     wanted |= {"family_column": dataset.family_column} if dataset.family_column else {}
@@ -70,17 +71,22 @@ def check_dataset(dataset: Dataset, hint: str = "") -> None:
         )
 
 
-def _table(path: Path, dataset: str, subject_column: str) -> tuple[list[str], list[str]]:
-    """Columns and subjects of a participants table."""
+def participant_rows(dataset: Dataset) -> list[dict[str, str]]:
+    """Rows of a dataset's participants table, at least one.
+
+    Raises
+    ------
+    UserError
+        If the table is missing, is no text or has no rows.
+    """
+    path, name = Path(dataset.root) / dataset.participants, dataset.dataset
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream, delimiter="\t"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file (key 'participants' of dataset '{dataset}')") from None
+        raise UserError(f"{path}: no such file (key 'participants' of dataset '{name}')") from None
     except UnicodeDecodeError:
-        raise UserError(
-            f"{path}: not a UTF-8 text table (key 'participants' of dataset '{dataset}')"
-        ) from None
+        raise UserError(f"{path}: not a UTF-8 text table (key 'participants' of dataset '{name}')") from None
     if not rows:
-        raise UserError(f"{path}: the table has no rows (key 'participants' of dataset '{dataset}')")
-    return list(rows[0]), [row.get(subject_column) or "" for row in rows]
+        raise UserError(f"{path}: the table has no rows (key 'participants' of dataset '{name}')")
+    return rows

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from transferscale.errors import UserError
+from transferscale.study.beforehand import detectable_gains
 from transferscale.study.grid import Grid
 from transferscale.study.study import Study
 
@@ -25,9 +27,18 @@ def summary(study: Study) -> str:
         f"transfer jobs: {features} features, "
         + ", ".join(f"{n} {name}" for name, n in sorted(cells.items())),
         *(f"primary claim: {claim}" for claim in grid.claim_cells()),
+        *(f"beforehand: {sentence}" for sentence in _detectable(study)),
         *(f"left out: {sentence}" for sentence in grid.left_out()),
     ]
     return "\n".join(lines)
+
+
+def _detectable(study: Study) -> list[str]:
+    """What the claims could detect; the data need not be there yet to show a study."""
+    try:
+        return detectable_gains(study)
+    except UserError as error:
+        return [f"the smallest detectable gains cannot be told yet: {error}"]
 
 
 def _source(source: object) -> str:

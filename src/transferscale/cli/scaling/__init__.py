@@ -1,0 +1,17 @@
+"""`transferscale scaling`: one file a verb. All but those of `study.py` work on anybody's table."""
+
+import click
+
+from transferscale.cli.options import Stage
+from transferscale.cli.scaling.fit import fit
+from transferscale.cli.scaling.gain import gain
+from transferscale.cli.scaling.study import checkpoints, curves
+
+
+@click.group(cls=Stage)
+def scaling() -> None:
+    """Predictions and losses into scores, gains and laws; works on any CSV or parquet table."""
+
+
+for verb in (fit, gain, checkpoints, curves):
+    scaling.add_command(verb)

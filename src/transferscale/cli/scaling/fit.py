@@ -1,0 +1,267 @@
+"""`transferscale scaling fit`: a law on any table."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from transferscale.cli.options import Verb
+from transferscale.errors import UserError
+
+if TYPE_CHECKING:
+    from transferscale.scaling.fit import Fit
+
+LAWS = (
+    "power, power-floor, m1 to m4, broken, chinchilla (x = N, x2 = D; or x = C), repeated (D, U; or N, D, U), "
+    "transfer (D_F, N), finetune (X, D_f), exp-link, sigmoid-link (x = loss), or auto"
+)
+
+
+@click.command(
+    cls=Verb,
+    example="transferscale scaling fit runs.csv --x params --y loss --law power-floor --cluster seed --holdout-top 1",
+)
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--x", required=True, help="Column of the scale.")
+@click.option("--x2", help="Second column of scale, for a law of two variables.")
+@click.option("--x3", help="Third column of scale.")
+@click.option("--y", required=True, help="Column of the outcome: a loss, or a score (fitted as 1 - score).")
+@click.option("--law", required=True, multiple=True, help=f"{LAWS} (may be repeated).")
+@click.option("--breaks", default="1", show_default=True, help="Breaks of the broken law, 0 to 3, or auto.")
+@click.option("--group", multiple=True, help="Fit each value of this column alone (may be repeated).")
+@click.option("--cluster", help="Column that names what varies together: trunk, seed, subject.")
+@click.option("--weight", help="Column of weights of the points.")
+@click.option("--flops", is_flag=True, help="The column --x2 holds training FLOPs C, and D = C / 6 N.")
+@click.option(
+    "--better",
+    type=click.Choice(["auto", "lower", "higher"]),
+    default="auto",
+    show_default=True,
+    help="Which values are better; auto: as the column goes with scale.",
+)
+@click.option(
+    "--ceiling", type=float, help="Best value of a score; the error below it is fitted (default 1)."
+)
+@click.option(
+    "--chance", type=float, help="Score of a guess; errors are scaled by ceiling - chance (default 0)."
+)
+@click.option("--holdout", metavar="COL=VALUE", help="Rows kept out of the fit and predicted.")
+@click.option(
+    "--holdout-top",
+    default=0,
+    type=click.IntRange(0),
+    help="Largest different scales kept out of the fit and predicted.",
+)
+@click.option(
+    "--objective",
+    default="log-lsq",
+    show_default=True,
+    help="log-lsq, huber, likelihood (Huber density, scale fitted) or log1p-lsq.",
+)
+@click.option("--delta", default=1e-3, show_default=True, help="Delta of huber and likelihood.")
+@click.option(
+    "--bootstrap",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Resamples; 0 for no intervals.",
+)
+@click.option(
+    "--starts", default=20, show_default=True, type=click.IntRange(1), help="Starting points followed."
+)
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the resamples.")
+@click.option(
+    "--at", multiple=True, help="Also predict at this scale (may be repeated; N,D for two variables)."
+)
+@click.option(
+    "--preregister",
+    type=click.Path(path_type=Path),
+    help="Write the predictions at --at, with their intervals and a hash, to this new file.",
+)
+@click.option(
+    "--preregistered",
+    type=click.Path(path_type=Path),
+    help="Say whether the predictions of this file held on this table.",
+)
+@click.option(
+    "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the `laws` table (parquet) here.")
+@click.option("--empty-ok", is_flag=True, help="Succeed, with an empty table, where nothing can be fitted.")
+def fit(
+    table: Path,
+    x: str,
+    x2: str | None,
+    x3: str | None,
+    y: str,
+    law: tuple[str, ...],
+    breaks: str,
+    group: tuple[str, ...],
+    cluster: str | None,
+    weight: str | None,
+    flops: bool,
+    better: str,
+    ceiling: float | None,
+    chance: float | None,
+    holdout: str | None,
+    holdout_top: int,
+    objective: str,
+    delta: float,
+    bootstrap: int,
+    starts: int,
+    seed: int,
+    at: tuple[str, ...],
+    preregister: Path | None,
+    preregistered: Path | None,
+    layout: str,
+    out: Path | None,
+    empty_ok: bool,
+) -> None:
+    """Fit a scaling law to any CSV, TSV or parquet table, with intervals and warnings."""
+    from transferscale.scaling.laws_table import as_csv, write_laws
+    from transferscale.scaling.preregister import held, read_preregistration
+    from transferscale.scaling.preregister import preregister as write_down
+    from transferscale.scaling.table_fits import Request, fit_table
+
+    registered = read_preregistration(preregistered) if preregistered else None
+    if preregister and not at:
+        raise UserError("--preregister: give the scale to predict with --at")
+    if holdout and holdout_top:
+        raise UserError("give --holdout or --holdout-top, not both")
+    requests = [
+        Request(
+            law=name,
+            breaks=_breaks(breaks),
+            objective=objective,
+            delta=delta,
+            better=better,
+            ceiling=ceiling,
+            chance=chance,
+            top=holdout_top,
+            starts=starts,
+            bootstrap=bootstrap,
+            seed=seed,
+            flops=flops,
+        )
+        for name in law
+    ]
+    fits, refused = fit_table(
+        table,
+        [name for name in (x, x2, x3) if name],
+        y,
+        requests,
+        group=group,
+        cluster=cluster,
+        weight=weight,
+        holdout=_holdout(holdout),
+    )
+    if not fits and not empty_ok:
+        more = f" (and {len(refused) - 1} more that could not be fitted)" if len(refused) > 1 else ""
+        raise UserError(refused[0] + more)
+    scales = _scales(at)
+    found = [one.as_json() for one in fits]
+    for one, fitted in zip(found, fits, strict=True):
+        if scales is not None:
+            one["predictions"] = _predictions(fitted, scales)
+        if registered is not None and preregistered is not None:
+            one["preregistered"] = held(registered, fitted, preregistered)
+    if preregister and scales is not None:
+        written = write_down(fits, scales, preregister)
+        click.echo(f"{preregister}: written {written['written']}, sha256 {written['sha256']}", err=True)
+    for sentence in refused:
+        click.echo(f"not fitted: {sentence}", err=True)
+    if out:
+        write_laws(out, fits, registered is not None)
+    if layout == "json":
+        click.echo(json.dumps(found, indent=2, allow_nan=False))
+    elif layout == "csv":
+        click.echo(as_csv(fits), nl=False)
+    else:
+        click.echo("\n\n".join(map(_text, found)))
+
+
+def _breaks(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit():
+        raise UserError(f"--breaks: '{text}' is neither a number nor 'auto'")
+    return int(text)
+
+
+def _holdout(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--holdout: expected COL=VALUE, found '{text}'")
+    return name, value
+
+
+def _scales(at: tuple[str, ...]) -> Any:
+    import numpy as np
+
+    if not at:
+        return None
+    try:
+        rows = [[float(part) for part in text.split(",")] for text in at]
+        scales = np.array(rows)
+    except ValueError:
+        raise UserError(f"--at: expected numbers, as 1e9 or 1e9,2e10, found '{' '.join(at)}'") from None
+    if (scales <= 0).any():
+        raise UserError("--at: scales must be above zero")
+    return scales
+
+
+def _predictions(fitted: "Fit", scales: Any) -> list[dict[str, Any]]:
+    if scales.shape[1] != fitted.points.shape[1]:
+        raise UserError(f"--at: law '{fitted.law}' takes {fitted.points.shape[1]} values, as --at 1e9,2e10")
+    middle, low, high = fitted.curve(scales)
+    beyond = [float(v) for v in (scales / fitted.points.max(0)).max(1)]
+    return [
+        {
+            "x": list(map(float, scales[i])),
+            "value": float(middle[i]),
+            "interval": None if low is None or high is None else [float(low[i]), float(high[i])],
+            "factor_beyond": beyond[i] if beyond[i] > 1 else None,
+        }
+        for i in range(len(scales))
+    ]
+
+
+def _text(fitted: dict[str, Any]) -> str:
+    """One fit for a person."""
+    name = ", ".join(f"{key} {value}" for key, value in fitted["group"].items())
+    title = f"{name + ': ' if name else ''}{fitted['y']} ~ {', '.join(fitted['x'])}, {fitted['law']}"
+    lines = [f"{title}, {fitted['n']} points", f"  {fitted['equation']}"]
+    if fitted["outcome"] != fitted["y"]:
+        lines.append(f"  y is the error {fitted['outcome']}")
+    for key, value in fitted["params"].items():
+        known = "" if fitted["identified"].get(key, True) else "  not identified"
+        lines.append(f"  {key:<6}{value:.6g}{_span(fitted['intervals'].get(key))}{known}")
+    for key, value in fitted["derived"].items():
+        lines.append(f"  {key} {value:.6g}{_span(fitted['derived_intervals'].get(key))}")
+    lines.append(f"  {fitted['objective_name']}: {fitted['objective']:.6g}; RMSLE {fitted['rmsle_fit']:.4g}")
+    for key, what in (("rmsle_holdout", "held-out points"), ("rmsle_backtest", "largest scale, held out")):
+        if fitted[key] is not None:
+            plain = ", ".join(f"{k.replace('_', ' ')} {v:.4g}" for k, v in fitted["baselines"].items())
+            lines.append(f"  RMSLE of the {what} {fitted[key]:.4g} (baselines: {plain})")
+    for one in fitted.get("ranking", ()):
+        tested = "not tested" if one["backtest"] is None else f"backtest RMSLE {one['backtest']:.4g}"
+        lines.append(f"  {one['law']:<12} {tested}, weight {one['weight']:.2f}")
+    for one in fitted.get("predictions", ()):
+        beyond = one["factor_beyond"]
+        far = f"  extrapolated {beyond:.3g} x beyond the points" if beyond else ""
+        lines.append(
+            f"  at {', '.join(f'{v:g}' for v in one['x'])}: {one['value']:.6g}{_span(one['interval'])}{far}"
+        )
+    for one in fitted.get("preregistered", ()):
+        span = f"{one['value']:.6g}{_span([one['low'], one['high']])}"
+        seen = "not observed yet" if one["observed"] is None else f"observed {one['observed']:.6g}"
+        verdict = {None: "", True: ": held", False: ": did not hold"}[one["held"]]
+        lines.append(f"  preregistered at {', '.join(f'{v:g}' for v in one['x'])}: {span}, {seen}{verdict}")
+    return "\n".join([*lines, *(f"  warning: {warning}" for warning in fitted["warnings"])])
+
+
+def _span(interval: list[float] | None) -> str:
+    return f"  95 % {interval[0]:.6g} to {interval[1]:.6g}" if interval else ""

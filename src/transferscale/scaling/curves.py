@@ -1,0 +1,175 @@
+"""The curves of a study as tables that `scaling fit` and `scaling compare` read like anybody's.
+
+A curve is a set of points of one outcome against one scale; its clusters are what is independent of the rest: a
+checkpoint's trunk (its rungs share it), or a point by itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.scaling.fit import Fit
+from transferscale.scaling.table_fits import Request, fit_table
+from transferscale.study.study import Study
+from transferscale.tables import read_table, write_table
+
+Rows = Sequence[Mapping[str, Any]]
+# A law without a floor and one with it are different claims.
+LAWS = ("power", "power-floor")
+
+
+def run(study: Study, checkpoints: Path, scores: Path, laws: Path, arms: Path) -> None:
+    """Write the study's curves: ``laws``, one family each, and ``arms``, several families side by side."""
+    watch = Stopwatch()
+    read = read_table(checkpoints, "checkpoints").to_pylist()
+    scored = read_table(scores, "scores").to_pylist()
+    alone, left_out = scale_curves(study, read, scored)
+    beside, left = arm_curves(study, read, scored)
+    write_table(laws, "curves", alone)
+    write_table(arms, "curves", beside)
+    write_provenance(laws, watch, left_out=left_out)
+    write_provenance(arms, watch, left_out=left)
+
+
+def scale_curves(study: Study, checkpoints: Rows, scores: Rows) -> tuple[list[dict[str, Any]], list[str]]:
+    """Held-out loss and task error of the pretrained models against scale.
+
+    Held-out loss against parameters (last rung), compute (all checkpoints) and clips seen (each depth), by
+    trunk; task error of the frozen read-out with all labels against parameters (last rung), a point a depth.
+
+    Returns
+    -------
+    rows, left_out
+        Rows of the `curves` table, and a sentence for points whose outcome has no logarithm.
+    """
+    last, labels = study.rung("last"), str(study.transfer.labels[-1])
+    points = []
+    for row in checkpoints:
+        if row["rung"] == last:
+            points.append(_loss(f"heldout_loss ~ params_encoder, rung {last}", row, "params_encoder"))
+        points.append(_loss("heldout_loss ~ flops_formula, all checkpoints", row, "flops_formula"))
+        points.append(_loss(f"heldout_loss ~ clips_seen, depth {row['depth']}", row, "clips_seen"))
+    params = {row["depth"]: row["params_encoder"] for row in checkpoints}
+    for task in _tasks(study, scores):
+        title = f"{task.name}: error ({task.metric}) ~ params_encoder, ridge, n = {labels}, rung {last}"
+        points += [
+            task.point(title, row, "params_encoder", params[row["depth"]], f"depth {row['depth']}")
+            for row in task.of("video", "ridge", last)
+            if row["n_labels"] == labels
+        ]
+    return _positive(points)
+
+
+def arm_curves(study: Study, checkpoints: Rows, scores: Rows) -> tuple[list[dict[str, Any]], list[str]]:
+    """Task error of arms side by side: against parameters (frozen, all labels) and against labelled subjects.
+
+    Points of different arms at the same depth or label count share test subjects and draws: they are pairs.
+    """
+    last, labels = study.rung("last"), str(study.transfer.labels[-1])
+    params = {row["depth"]: row["params_encoder"] for row in checkpoints}
+    points = []
+    for task in _tasks(study, scores):
+        for read_out, reference in (("ridge", "random"), ("full", "scratch")):
+            title = (
+                f"{task.name}: error ({task.metric}) ~ params_encoder, {read_out}, n = {labels}, rung {last}"
+            )
+            for arm in ("video", reference):
+                points += [
+                    task.point(title, row, "params_encoder", params[row["depth"]], f"depth {row['depth']}")
+                    for row in task.of(arm, read_out, last)
+                    if row["n_labels"] == labels
+                ]
+            for depth in sorted({row["depth"] for row in task.of("video", read_out, last)}):
+                title = (
+                    f"{task.name}: error ({task.metric}) ~ n_train, {read_out}, depth {depth}, rung {last}"
+                )
+                own = [row for arm in ("video", reference) for row in task.of(arm, read_out, last)]
+                own = [row for row in own if row["depth"] == depth] + task.of("connectivity", "ridge", last)
+                points += [
+                    task.point(title, row, "n_train", row["n_train"], f"n {row['n_labels']}") for row in own
+                ]
+    return _positive(points)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Scores of a task under its metric, and the score of a guess."""
+
+    name: str
+    metric: str
+    chance: float
+    rows: Rows
+
+    def of(self, arm: str, read_out: str, rung: int) -> list[Mapping[str, Any]]:
+        """Scores of an arm: of one rung where it was pretrained."""
+        own = (row for row in self.rows if (row["arm"], row["read_out"]) == (arm, read_out))
+        return [row for row in own if row["rung"] in (0, rung)]
+
+    def point(self, curve: str, row: Mapping[str, Any], name: str, x: float, pair: str) -> dict[str, Any]:
+        """A score as the error (1 - score) / (1 - chance)."""
+        return {
+            "curve": curve,
+            "family": row["arm"],
+            "x_name": name,
+            "x": float(x),
+            "y_name": "error",
+            "y": (1 - row["value"]) / (1 - self.chance),
+            "cluster": f"{row['arm']}, {pair}",
+            "pair": pair,
+        }
+
+
+def _tasks(study: Study, scores: Rows) -> list[_Task]:
+    out = []
+    for dataset in study.datasets:
+        for name, task in dataset.tasks.items():
+            key = (dataset.dataset, name, task.metric)
+            own = [row for row in scores if (row["dataset"], row["task"], row["metric"]) == key]
+            chance = chance_level(task.metric, own)
+            out.append(_Task(f"{dataset.dataset}/{name}", task.metric, chance, own))
+    return out
+
+
+def chance_level(metric: str, scores: Rows) -> float:
+    """Score of a guess: 0.5 for auroc, 0 for r and r2, the dummy's score (or 0) for accuracies."""
+    if metric == "auroc":
+        return 0.5
+    if metric in ("r", "r2"):
+        return 0.0
+    return next((float(row["value"]) for row in scores if row["arm"] == "dummy"), 0.0)
+
+
+def _loss(curve: str, row: Mapping[str, Any], x: str) -> dict[str, Any]:
+    trunk = "/".join(str(row[key]) for key in ("corpus", "control", "objective"))
+    return {
+        "curve": curve,
+        "family": row["family"],
+        "x_name": x,
+        "x": float(row[x]),
+        "y_name": "heldout_loss",
+        "y": row["heldout_loss"],
+        "cluster": f"{trunk}/{row['family']}-d{row['depth']}-s{row['seed']}",
+        "pair": f"depth {row['depth']}, seed {row['seed']}, rung {row['rung']}",
+    }
+
+
+def _positive(points: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Points with an outcome above zero, curve by curve, and a sentence for those without."""
+    left_out = []
+    for curve in dict.fromkeys(point["curve"] for point in points):
+        own = [point for point in points if point["curve"] == curve]
+        bad = [point for point in own if point["y"] is None or point["y"] <= 0]
+        if bad:
+            left_out.append(
+                f"{curve}: {len(bad)} of {len(own)} points, whose {bad[0]['y_name']} is not positive"
+            )
+    kept = [point for point in points if point["y"] is not None and point["y"] > 0]
+    return sorted(kept, key=lambda point: point["curve"]), left_out
+
+
+def fitted(curves: Path) -> tuple[list[Fit], list[str]]:
+    """Every law of every curve, as `scaling fit` gives them in the workflow, and what could not be fitted."""
+    requests = [Request(law, better="lower") for law in LAWS]
+    return fit_table(curves, ["x"], "y", requests, group=["curve"], cluster="cluster")

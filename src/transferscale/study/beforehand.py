@@ -1,0 +1,94 @@
+"""What the primary claims of a study could detect, from the number of test subjects alone, before anything is run."""
+
+import math
+from collections import Counter
+
+from transferscale.study.checks import participant_rows
+from transferscale.study.dataset import Dataset, Task
+from transferscale.study.detectable import (
+    ASSUMED,
+    CORRELATION,
+    METHOD,
+    Answers,
+    detectable_gain,
+    standard_error,
+)
+from transferscale.study.study import Study
+from transferscale.study.verdict import Claim
+from transferscale.study.where import matches
+
+# BIDS writes n/a; the others are what spreadsheets leave behind.
+MISSING = frozenset({"", "n/a", "na", "nan"})
+
+
+def detectable_gains(study: Study) -> list[str]:
+    """A sentence a primary claim: the smallest gain that its number of test subjects can show.
+
+    Raises
+    ------
+    UserError
+        If a participants table cannot be read.
+    """
+    return [_detectable_gain(study, claim) for claim in study.verdict]
+
+
+def _detectable_gain(study: Study, claim: Claim) -> str:
+    dataset = study.dataset(study.claim_dataset(claim))
+    name = f"{dataset.dataset}/{claim.task}"
+    task = dataset.tasks[claim.task]
+    subjects = _subjects(dataset, task)
+    windows = _windows(dataset)
+    if task.kind == "state":
+        if windows is None:
+            return (
+                f"{name}: the smallest detectable gain cannot be told before the recordings are read, "
+                "because windows.count is not set"
+            )
+        answers = Answers(subjects.total() * windows, (subjects.total(),) * windows)
+        tested = f"{subjects.total()} subjects and {windows} windows of each, counted as independent,"
+    else:
+        answers = Answers(subjects.total(), tuple(subjects.values()) if task.kind == "classification" else ())
+        tested = f"{subjects.total()} subjects"
+        if task.kind == "classification":
+            tested += f" ({', '.join(f'{n} {label}' for label, n in subjects.items())})"
+    smallest = detectable_gain(standard_error(claim.metric, answers))
+    if math.isinf(smallest):
+        return f"{name}: with {tested} tested, no gain in {claim.metric} can be detected"
+    text = (
+        f"{name}: with {tested} tested, the smallest detectable gain in {claim.metric} is about {smallest:.2g} "
+        f"(80 % power at two-sided 5 %, {METHOD[claim.metric]}, were {claim.reference} at {ASSUMED[claim.metric]} "
+        f"and correlated {CORRELATION} with {claim.arm}; label draws and seeds come on top)"
+    )
+    if smallest > claim.sesoi:
+        text += f", more than the smallest effect of interest {claim.sesoi:g}"
+    return text
+
+
+def _subjects(dataset: Dataset, task: Task) -> Counter[str]:
+    """Number of subjects of each class that a task keeps; of one class '' where it has none."""
+    if dataset.simulate is not None:
+        total = dataset.simulate.subjects
+        if task.kind != "classification":
+            return Counter({"": total})
+        return Counter({"of one class": total // 2, "of the other": total - total // 2})
+    kept = [
+        row
+        for row in participant_rows(dataset)
+        if all(matches((row.get(key) or "").strip(), value) for key, value in task.where.items())
+    ]
+    if task.kind == "state":
+        return Counter({"": len(kept)})
+    values = [text for row in kept if (text := (row.get(task.target) or "").strip()).lower() not in MISSING]
+    if task.kind == "regression":
+        return Counter({"": len(values)})
+    found = Counter(values)
+    return Counter({label: found[label] for label in task.classes or sorted(found)})
+
+
+def _windows(dataset: Dataset) -> int | None:
+    """Windows of a recording, None where only the recordings tell."""
+    windows = dataset.windows
+    if windows.count is not None or dataset.simulate is None:
+        return windows.count
+    left = dataset.simulate.volumes - windows.start - windows.volumes
+    return left // (windows.step or windows.volumes) + 1
