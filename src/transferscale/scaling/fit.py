@@ -16,10 +16,11 @@ from transferscale.scaling.backtest import baselines, enough, largest, predicted
 from transferscale.scaling.identification import (
     BEYOND,
     FUTURE_FACTOR,
-    covariance,
+    determined,
     future_factor,
     identified,
     normal_draws,
+    spread,
 )
 from transferscale.scaling.laws import law as law_named
 from transferscale.scaling.laws.base import Law
@@ -27,7 +28,7 @@ from transferscale.scaling.metrics import Ints, Reals
 from transferscale.scaling.objectives import LogLsq, Objective
 from transferscale.scaling.outcome import Outcome, outcome_of
 from transferscale.scaling.resample import FEWEST, RELIABLE, resample
-from transferscale.scaling.solve import Problem, optima
+from transferscale.scaling.solve import Problem, distinct, followed, with_one_curve
 
 BOOTSTRAP = 1000
 # Starting points that are followed to the end; of the optima found, those at which refits start.
@@ -233,8 +234,14 @@ def fit(
         settled.resampled,
         # One run says nothing of how runs differ, and a bound nothing of what lies beyond it.
         identified={
-            name: prepared.clusters >= FEWEST and name not in stuck and ends is not None and identified(*ends)
-            for name, ends in judged.items()
+            name: prepared.clusters >= FEWEST
+            and name not in stuck
+            and sure
+            and ends is not None
+            and identified(*ends)
+            for (name, ends), sure in zip(
+                judged.items(), determined(problem, settled.alike, seed), strict=True
+            )
         },
         future=future_factor(problem, settled.theta, settled.spread, settled.resampled),
         tested=tested_on_largest(prepared, starts),
@@ -243,23 +250,28 @@ def fit(
 
 @dataclass(frozen=True)
 class Settled:
-    """Coordinates of the best fit (k,), in every draw (draws, k), and their linearised covariance (k, k)."""
+    """Coordinates of the best fit (k,), in every draw (draws, k), and the root of their linearised covariance.
+
+    ``alike`` (fits, k) holds the best fit and others that have the same curve with other parameters.
+    """
 
     theta: Reals
     resampled: Reals | None
     spread: Reals
+    alike: Reals
 
 
 def settle(prepared: "Prepared", starts: int, bootstrap: int, seed: int) -> Settled:
     """Fit prepared points, and refit them in every draw where there are clusters enough."""
     problem, log_y = prepared.problem, prepared.log_y
-    best, _ = optima(problem, log_y, starts)
+    found, _ = followed(problem, log_y, starts)
+    best = found[distinct(problem, found)]
     resampled = None
     if bootstrap and prepared.clusters >= FEWEST:
         resampled = resample(
             problem, log_y, best[:REFIT_STARTS], prepared.member, prepared.shared, bootstrap, seed
         )
-    return Settled(best[0], resampled, covariance(problem, best[0], log_y))
+    return Settled(best[0], resampled, spread(problem, best[0], log_y), with_one_curve(problem, found))
 
 
 @dataclass(frozen=True)

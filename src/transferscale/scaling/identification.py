@@ -18,30 +18,62 @@ PRECISION = 1e-9
 # 95 % interval differ by less than this factor.
 BEYOND, FUTURE_FACTOR = 2.0, 1.25
 NORMAL_DRAWS = 400
+# Singular values of the jacobian, relative to the largest, below which a direction counts as not determined.
+SINGULAR = 1e-13
 
 
-def covariance(problem: Problem, theta: Reals, log_y: Reals) -> Reals:
-    """Covariance of the coordinates by linearisation, for independent noise; 0 for those held at a bound."""
-    jacobian = np.sqrt(problem.weight)[:, None] * problem.law.jacobian(theta, problem.log_x)
+def spread(problem: Problem, theta: Reals, log_y: Reals | None = None) -> Reals:
+    """Root R of the linearised covariance R R' of the coordinates, shape (k, directions), for independent noise.
+
+    Coordinates held at a bound do not vary. A direction along which the curve does not change is all but free.
+
+    Parameters
+    ----------
+    log_y
+        Outcomes, whose residuals give the noise; without them it is that of outcomes known to nine digits.
+    """
+    root = np.sqrt(problem.weight)
+    jacobian = root[:, None] * problem.law.jacobian(theta, problem.log_x)
     free = (theta > problem.lowest) & (theta < problem.highest)
-    residual = np.sqrt(problem.weight) * (log_y - problem.law.log_value(theta, problem.log_x))
-    noise = np.sqrt((residual**2).sum() / max(len(residual) - int(free.sum()), 1))
-    out = np.zeros((len(theta), len(theta)))
+    noise = PRECISION
+    if log_y is not None:
+        residual = root * (log_y - problem.law.log_value(theta, problem.log_x))
+        noise = max(noise, np.sqrt((residual**2).sum() / max(len(residual) - int(free.sum()), 1)))
+    out = np.zeros((len(theta), int(free.sum())))
     if free.any():
         size = np.linalg.norm(jacobian[:, free], axis=0)
         size = np.where(size > 0, size, 1.0)
-        inverse = np.linalg.pinv(jacobian[:, free] / size, rcond=1e-13)
-        out[np.ix_(free, free)] = max(noise, PRECISION) ** 2 * (inverse @ inverse.T) / np.outer(size, size)
+        _, length, directions = np.linalg.svd(jacobian[:, free] / size, full_matrices=True)
+        known = np.full(out.shape[1], length[0] * SINGULAR)
+        known[: len(length)] = np.maximum(length, known[: len(length)])
+        out[free] = noise * directions.T / known / size[:, None]
     return out
 
 
-def normal_draws(problem: Problem, theta: Reals, spread: Reals, seed: int) -> Reals:
+def normal_draws(problem: Problem, theta: Reals, root: Reals, seed: int) -> Reals:
     """Coordinates from the linearised fit, shape (draws, coordinates), within the law's bounds."""
-    values, vectors = np.linalg.eigh(spread)
-    root = vectors * np.sqrt(np.maximum(values, 0))
-    draws = theta + np.random.default_rng(seed).standard_normal((NORMAL_DRAWS, len(theta))) @ root.T
+    draws = theta + np.random.default_rng(seed).standard_normal((NORMAL_DRAWS, root.shape[1])) @ root.T
     clipped: Reals = np.clip(draws, problem.lowest, problem.highest)
     return clipped
+
+
+def determined(problem: Problem, alike: Reals, seed: int) -> list[bool]:
+    """Whether each parameter would be identified if the outcomes were known to nine digits.
+
+    Draws of a bootstrap start from the fit and stay where they are along a direction that no point determines.
+
+    Parameters
+    ----------
+    alike
+        Coordinates of the fit, and of others with the same curve: shape (fits, coordinates).
+    """
+    law, theta = problem.law, alike[0]
+    with np.errstate(over="ignore"):
+        drawn = law.natural(normal_draws(problem, theta, spread(problem, theta), seed))
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0, method="nearest")
+    same = law.natural(alike)
+    ends = zip(np.minimum(low, same.min(0)).tolist(), np.maximum(high, same.max(0)).tolist(), strict=True)
+    return [identified(least, most) for least, most in ends]
 
 
 def identified(low: float, high: float) -> bool:
@@ -50,11 +82,11 @@ def identified(low: float, high: float) -> bool:
     return low * high > 0 and far < IDENTIFIED_FACTOR * near
 
 
-def future_factor(problem: Problem, theta: Reals, spread: Reals, resampled: Reals | None) -> float:
+def future_factor(problem: Problem, theta: Reals, root: Reals, resampled: Reals | None) -> float:
     """Factor between the ends of the 95 % interval of the outcome beyond the largest scale."""
     beyond = (problem.log_x[problem.log_x.sum(1).argmax()] + np.log(BEYOND))[None]
     slope = problem.law.jacobian(theta, beyond)[0]
-    out = float(np.exp(min(2 * 1.959964 * np.sqrt(max(slope @ spread @ slope, 0.0)), 700.0)))
+    out = float(np.exp(min(2 * 1.959964 * np.linalg.norm(slope @ root), 700.0)))
     if resampled is not None:
         low, high = np.quantile(problem.law.log_value(resampled, beyond)[:, 0], [0.025, 0.975])
         out = max(out, float(np.exp(min(high - low, 700.0))))

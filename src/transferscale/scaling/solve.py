@@ -61,7 +61,7 @@ class Problem:
 
 
 def optima(problem: Problem, log_y: Reals, follow: int) -> tuple[Reals, Reals]:
-    """Different local optima for one outcome, best first.
+    """Different local optima for one outcome, best first: of those with one curve, the best.
 
     Parameters
     ----------
@@ -75,19 +75,37 @@ def optima(problem: Problem, log_y: Reals, follow: int) -> tuple[Reals, Reals]:
     theta, values
         Shapes (optima, coordinates) and (optima,).
     """
+    theta, values = followed(problem, log_y, follow)
+    kept = distinct(problem, theta)
+    return theta[kept], values[kept]
+
+
+def followed(problem: Problem, log_y: Reals, follow: int) -> tuple[Reals, Reals]:
+    """Where every start ends, best first; as :func:`optima`, which leaves out what has the same curve."""
     starts = np.clip(problem.law.starts(problem.log_x, log_y), problem.lowest, problem.highest)
     starts = starts[np.isfinite(starts).all(1)]
     first = problem.values(starts, np.broadcast_to(log_y, (len(starts), len(log_y))))
     starts = starts[np.argsort(first, kind="stable")][_spaced(len(starts), follow)]
     theta, values = descend(problem, np.broadcast_to(log_y, (len(starts), len(log_y))), starts)
     order = np.argsort(values, kind="stable")
-    theta, values = theta[order], values[order]
+    return theta[order], values[order]
+
+
+def distinct(problem: Problem, theta: Reals) -> list[int]:
+    """Of coordinates (many, k), the first of each curve."""
     curves = problem.law.log_value(theta, problem.log_x)
     kept: list[int] = []
     for i in range(len(theta)):
         if all(np.abs(curves[i] - curves[j]).max() > SAME_CURVE for j in kept):
             kept.append(i)
-    return theta[kept], values[kept]
+    return kept
+
+
+def with_one_curve(problem: Problem, theta: Reals) -> Reals:
+    """Of coordinates (many, k), those whose curve is that of the first."""
+    curves = problem.law.log_value(theta, problem.log_x)
+    alike: Reals = theta[np.abs(curves - curves[0]).max(1) <= SAME_CURVE]
+    return alike
 
 
 def _spaced(many: int, follow: int) -> Ints:
