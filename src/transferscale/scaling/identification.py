@@ -70,10 +70,9 @@ def determined(problem: Problem, alike: Reals, seed: int) -> list[bool]:
     law, theta = problem.law, alike[0]
     with np.errstate(over="ignore"):
         drawn = law.natural(normal_draws(problem, theta, spread(problem, theta), seed))
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0, method="nearest")
-    same = law.natural(alike)
-    ends = zip(np.minimum(low, same.min(0)).tolist(), np.maximum(high, same.max(0)).tolist(), strict=True)
-    return [identified(least, most) for least, most in ends]
+    ends = np.quantile(drawn, [0.025, 0.975], axis=0, method="nearest")
+    every: Reals = np.concatenate([ends, law.natural(alike)])
+    return [identified(float(own.min()), float(own.max())) for own in every.T]
 
 
 def identified(low: float, high: float) -> bool:
