@@ -91,3 +91,21 @@ def path(name: str, text: str, required: bool = True) -> Callable[[Any], Any]:
 spec = click.option("--spec", required=True, type=Spec(), help="What the run depends on: JSON text or file.")
 threads = click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
 out = path("--out", "Where the result goes.")
+
+
+def _drawable(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a picture that cannot be drawn before the work that it would show."""
+    if value is None:
+        return None
+    from transferscale.scaling.pictures.files import checked
+
+    return checked(value)
+
+
+plot = click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    callback=_drawable,
+    metavar="FILE",
+    help="Draw the result into this .svg, .png or .html (interactive) file.",
+)

@@ -85,7 +85,7 @@ def future_factor(problem: Problem, theta: Reals, root: Reals, resampled: Reals 
     """Factor between the ends of the 95 % interval of the outcome beyond the largest scale."""
     beyond = (problem.log_x[problem.log_x.sum(1).argmax()] + np.log(BEYOND))[None]
     slope = problem.law.jacobian(theta, beyond)[0]
-    out = float(np.exp(min(2 * 1.959964 * np.linalg.norm(slope @ root), 700.0)))
+    out = float(np.exp(min(2 * 1.959964 * float(np.linalg.norm(slope @ root)), 700.0)))
     if resampled is not None:
         low, high = np.quantile(problem.law.log_value(resampled, beyond)[:, 0], [0.025, 0.975])
         out = max(out, float(np.exp(min(high - low, 700.0))))

@@ -3,8 +3,11 @@
 import click
 
 from transferscale.cli.options import Stage
+from transferscale.cli.scaling.compare import compare
 from transferscale.cli.scaling.fit import fit
 from transferscale.cli.scaling.gain import gain
+from transferscale.cli.scaling.plan import plan
+from transferscale.cli.scaling.relative import relative
 from transferscale.cli.scaling.study import checkpoints, curves
 
 
@@ -13,5 +16,5 @@ def scaling() -> None:
     """Predictions and losses into scores, gains and laws; works on any CSV or parquet table."""
 
 
-for verb in (fit, gain, checkpoints, curves):
+for verb in (fit, compare, gain, plan, relative, checkpoints, curves):
     scaling.add_command(verb)

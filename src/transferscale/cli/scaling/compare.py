@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     "--format", "layout", type=click.Choice(["json", "table", "csv"]), default="json", show_default=True
 )
 @options.path("--out", "Also write the crossovers here (.parquet).", required=False)
+@options.plot
 def compare(
     table: Path,
     x: str,
@@ -90,6 +91,7 @@ def compare(
     seed: int,
     layout: str,
     out: Path | None,
+    plot: Path | None,
 ) -> None:
     """Say from which scale one family overtakes another, and which is best at a target, with intervals.
 
@@ -122,6 +124,10 @@ def compare(
     )
     if out is not None:
         write_comparisons(out, found, watch)
+    if plot is not None:
+        from transferscale.scaling.pictures.compare import draw_compare
+
+        draw_compare(found, plot)
     if layout == "json":
         plain = [one.as_json() for one in found]
         click.echo(json.dumps(plain if group else plain[0], indent=2, allow_nan=False))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from transferscale.cli import options
 from transferscale.cli.options import Verb
 from transferscale.errors import UserError
 
@@ -87,7 +88,8 @@ LAWS = (
 @click.option(
     "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the `laws` table (parquet) here.")
+@options.path("--out", "Also write the `laws` table (parquet) here.", required=False)
+@options.plot
 @click.option("--empty-ok", is_flag=True, help="Succeed, with an empty table, where nothing can be fitted.")
 def fit(
     table: Path,
@@ -116,6 +118,7 @@ def fit(
     preregistered: Path | None,
     layout: str,
     out: Path | None,
+    plot: Path | None,
     empty_ok: bool,
 ) -> None:
     """Fit a scaling law to any CSV, TSV or parquet table, with intervals and warnings."""
@@ -173,6 +176,10 @@ def fit(
         click.echo(f"not fitted: {sentence}", err=True)
     if out:
         write_laws(out, fits, registered is not None)
+    if plot is not None and fits:
+        from transferscale.scaling.pictures.fit import draw_fit
+
+        draw_fit(fits, plot)
     if layout == "json":
         click.echo(json.dumps(found, indent=2, allow_nan=False))
     elif layout == "csv":

@@ -31,6 +31,7 @@ METRICS = ("auroc", "accuracy", "balanced_accuracy", "r", "r2")
     "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
 )
 @options.path("--out", "Also write the gains here: .parquet, .csv, .tsv or .json.", required=False)
+@options.plot
 @options.path("--study", "For a study: its file, or the completed study.json.", required=False)
 @options.path("--predictions", "For a study: table of predictions.", required=False)
 @options.path("--scores", "For a study: table of scores to write.", required=False)
@@ -45,6 +46,7 @@ def gain(
     group: tuple[str, ...],
     layout: str,
     out: Path | None,
+    plot: Path | None,
     study: Path | None,
     predictions: Path | None,
     scores: Path | None,
@@ -74,6 +76,10 @@ def gain(
     found = gain_table(table, arm, reference, metric, against=against, sesoi=sesoi, group=group)
     if out is not None:
         write_gains(out, found.rows)
+    if plot is not None:
+        from transferscale.scaling.pictures.gain import draw_gain
+
+        draw_gain(found, plot)
     # What could be detected comes before what was found.
     said = [f"beforehand ({ASSUMPTION}):", *(f"  {sentence}" for sentence in found.beforehand), ""]
     if found.assumptions:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
 )
 @options.path("--out", "Also write the plan here, as parquet.", required=False)
+@options.plot
 @options.path("--study", "For a study: its file, or the completed study.json.", required=False)
 @options.path("--scores", "For a study: table of scores.", required=False)
 @options.path("--checkpoints", "For a study: table of checkpoints.", required=False)
@@ -82,6 +83,7 @@ def plan(
     seed: int,
     layout: str,
     out: Path | None,
+    plot: Path | None,
     study: Path | None,
     scores: Path | None,
     checkpoints: Path | None,
@@ -124,6 +126,10 @@ def plan(
         from transferscale.scaling.plan import write_plans
 
         write_plans(out, plans)
+    if plot is not None:
+        from transferscale.scaling.pictures.plan import draw_plan
+
+        draw_plan(plans, plot)
     for sentence in refused:
         click.echo(f"left out: {sentence}", err=True)
     if layout == "json":

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
 )
 @options.path("--out", "Also write the requirements here, as parquet.", required=False)
+@options.plot
 def relative(
     table: Path,
     difficulty: str,
@@ -78,6 +79,7 @@ def relative(
     seed: int,
     layout: str,
     out: Path | None,
+    plot: Path | None,
 ) -> None:
     """Compute, model size and labels that a score takes, against the difficulty of the task.
 
@@ -111,6 +113,10 @@ def relative(
         from transferscale.scaling.relative import write_relative
 
         write_relative(out, found)
+    if plot is not None:
+        from transferscale.scaling.pictures.relative import draw_relative
+
+        draw_relative(found, plot)
     for sentence in [*refused, *(sentence for one in found for sentence in one.left_out)]:
         click.echo(f"left out: {sentence}", err=True)
     if layout == "json":
