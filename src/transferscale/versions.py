@@ -23,5 +23,6 @@ STAGE_VERSION: dict[str, int] = {
     "scaling curves": 1,
     "scaling fit": 1,
     "scaling compare": 1,
+    "scaling plan": 1,
     "report build": 1,
 }

@@ -15,7 +15,10 @@ GATHER = Counter(
     transfer_collect=1,
     scaling_checkpoints=1,
     scaling_gain=1,
-    scaling_laws=1,
+    scaling_curves=1,
+    scaling_fit=1,
+    scaling_compare=1,
+    scaling_plan=1,
     report_build=1,
     all=1,
 )

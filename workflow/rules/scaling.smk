@@ -66,3 +66,39 @@ rule scaling_fit:
         "transferscale scaling fit {input:q} --x x --y y --group curve --cluster cluster"
         " --better lower --law power --law power-floor --empty-ok --out {output:q}"
         " 2>&1 | tee {log:q}"
+
+
+rule scaling_compare:
+    input:
+        f"{R}/tables/arms.parquet",
+    output:
+        f"{R}/scaling/crossovers.parquet",
+    log:
+        f"{R}/logs/scaling_compare.log",
+    conda:
+        "../../envs/scaling.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.stage_spec("scaling compare")),
+    shell:
+        "transferscale scaling compare {input:q} --x x --y y --family family --group curve --cluster cluster"
+        " --pair pair --better lower --law power --format table --empty-ok --out {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule scaling_plan:
+    input:
+        study=f"{R}/study.json",
+        scores=f"{R}/scaling/scores.parquet",
+        checkpoints=f"{R}/tables/checkpoints.parquet",
+    output:
+        f"{R}/scaling/plan.parquet",
+    log:
+        f"{R}/logs/scaling_plan.log",
+    conda:
+        "../../envs/scaling.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.stage_spec("scaling plan")),
+    shell:
+        "transferscale scaling plan --study {input.study:q} --scores {input.scores:q}"
+        " --checkpoints {input.checkpoints:q} --empty-ok --out {output:q}"
+        " 2>&1 | tee {log:q}"

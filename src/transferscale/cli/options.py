@@ -92,6 +92,10 @@ spec = click.option("--spec", required=True, type=Spec(), help="What the run dep
 threads = click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
 out = path("--out", "Where the result goes.")
 
+empty_ok = click.option(
+    "--empty-ok", is_flag=True, help="Succeed, with an empty result, where nothing can be fitted."
+)
+
 
 def _drawable(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
     """Refuse a picture that cannot be drawn before the work that it would show."""

@@ -160,6 +160,7 @@ def compare(
     bounds: tuple[float, float] | None = None,
     target: float | None = None,
     levels: Sequence[float] = (),
+    better: str = "auto",
     ceiling: float | None = None,
     chance: float | None = None,
     objective: Objective | None = None,
@@ -187,8 +188,8 @@ def compare(
         Scale at which the families are ranked; default: the upper end of the range.
     levels
         Outcomes at which scales are compared; default: see :func:`transferscale.scaling.multiplier.multiplier`.
-    ceiling, chance
-        Of a score, such as accuracy; see :func:`transferscale.scaling.outcome.outcome_of`.
+    better, ceiling, chance
+        Of a loss or a score, such as accuracy; see :func:`transferscale.scaling.outcome.outcome_of`.
     objective, starts, bootstrap, seed
         As in :func:`transferscale.scaling.fit.fit`.
     names, group, left_out
@@ -206,7 +207,7 @@ def compare(
     # A choice among laws is one among laws that fall with scale.
     form = law_named("power-floor" if law == AUTO else law, 1, breaks) if isinstance(law, str) else law
     group = dict(group or {})
-    outcome, remarks = common_outcome(points, form, names[1], ceiling, chance)
+    outcome, remarks = common_outcome(points, form, names[1], better, ceiling, chance)
     errors = [_log_error(level, outcome, names[1]) for level in levels]
     options = {"objective": objective, "starts": starts, "bootstrap": bootstrap, "seed": seed}
     fits, unfitted = fit_families(points, law if law == AUTO else form, outcome, names, group, **options)

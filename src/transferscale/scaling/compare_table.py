@@ -21,6 +21,7 @@ def compare_table(
     group: Sequence[str] = (),
     cluster: str | None = None,
     pair: str | None = None,
+    empty_ok: bool = False,
     **options: Any,
 ) -> tuple[list[Comparison], list[str]]:
     """Compare the families of a table, in each group of its rows alone.
@@ -35,6 +36,8 @@ def compare_table(
         Columns of which each combination of values is compared alone.
     cluster, pair
         Columns that name what varies together within a family, and what families share.
+    empty_ok
+        Whether it is no error that no group can be compared.
     **options
         Those of :func:`transferscale.scaling.compare.compare`.
 
@@ -79,7 +82,7 @@ def compare_table(
             continue
         comparisons.append(found)
         left_out += [f"{place}: {one}" for one in found.left_out if one not in own]
-    if not comparisons:
+    if not comparisons and not empty_ok:
         sentences = failed or refused
         more = f" (and {len(sentences) - 1} more groups)" if len(sentences) > 1 else ""
         raise UserError(sentences[0] + more)

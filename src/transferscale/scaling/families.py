@@ -130,7 +130,12 @@ def fit_families(
 
 
 def common_outcome(
-    points: Mapping[str, Points], law: Law, name: str, ceiling: float | None, chance: float | None
+    points: Mapping[str, Points],
+    law: Law,
+    name: str,
+    better: str,
+    ceiling: float | None,
+    chance: float | None,
 ) -> tuple[Outcome, list[str]]:
     """One outcome for all families, from the way it goes with scale within them; and remarks on it.
 
@@ -146,10 +151,16 @@ def common_outcome(
     ends = np.sort(values)[[0, -1]] if len(values) else values
     ends = ends[::-1] if overall < 0 else ends
     found = outcome_of(
-        law, np.arange(len(ends), dtype=np.float64)[:, None], ends, name, ceiling=ceiling, chance=chance
+        law,
+        np.arange(len(ends), dtype=np.float64)[:, None],
+        ends,
+        name,
+        better=better,
+        ceiling=ceiling,
+        chance=chance,
     )
     against = [f"'{family}'" for family, trend in trends.items() if trend * overall < 0]
-    if not against or ceiling is not None or chance is not None:
+    if not against or better != "auto" or ceiling is not None or chance is not None:
         return found, []
     kind = "a score, higher is better" if found.score else "a loss, lower is better"
     return found, [

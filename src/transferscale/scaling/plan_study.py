@@ -39,7 +39,7 @@ def study_rate(study: Study, file: Path, checkpoints: Path) -> Rate:
 
 
 def plan_study(
-    study: Study, scores: Path, checkpoints: Path, question: Question
+    study: Study, scores: Path, checkpoints: Path, question: Question, empty_ok: bool = False
 ) -> tuple[list[Plan], list[str]]:
     """The plan of every task and read-out that has the target's metric, and a sentence for each that has none.
 
@@ -77,7 +77,7 @@ def plan_study(
             plans.append(plan(runs, question, group, [SAME_SUBJECTS]))
         except UserError as error:
             refused.append(f"{scores}, {key[0]}/{key[1]}, {key[2]}: {error}")
-    if not plans:
+    if not plans and not empty_ok:
         raise UserError(refused[0] + (f" (and {len(refused) - 1} more such tasks)" if refused[1:] else ""))
     return plans, refused
 

@@ -9,6 +9,7 @@ from transferscale.errors import nearest
 from transferscale.study.base import Name, Part
 from transferscale.study.corpus import Corpus
 from transferscale.study.dataset import Dataset, Task
+from transferscale.study.plan import PlanFor
 from transferscale.study.pretrain import Pretrain
 from transferscale.study.transfer import LABEL_ORDERS, Transfer
 from transferscale.study.verdict import Claim, KnownAnswer
@@ -30,6 +31,7 @@ class Study(Part):
     datasets: list[Dataset] = Field(min_length=1, description="medical datasets: paths of YAML files")
     transfer: Transfer = Field(description="the test of the checkpoints")
     verdict: list[Claim] = Field(min_length=1, description="primary claims, one a task, declared beforehand")
+    plan: PlanFor | None = Field(None, description="score to plan for, and prices; default: no plan")
     known_answers: list[KnownAnswer] = Field([], description="figures that the baselines must reproduce")
 
     @field_validator("verdict", mode="before")

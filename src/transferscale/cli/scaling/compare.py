@@ -46,6 +46,13 @@ if TYPE_CHECKING:
     type=float,
     help="Outcome at which scales are compared (may be repeated).  [default: the best that both reach]",
 )
+@click.option(
+    "--better",
+    type=click.Choice(["auto", "lower", "higher"]),
+    default="auto",
+    show_default=True,
+    help="Which values are better; auto: as the column goes with scale.",
+)
 @click.option("--ceiling", type=float, help="Best value of a score; the error below it is fitted.")
 @click.option("--chance", type=float, help="Value of a guess; the error is then a share of ceiling - chance.")
 @click.option(
@@ -70,6 +77,7 @@ if TYPE_CHECKING:
 )
 @options.path("--out", "Also write the crossovers here (.parquet).", required=False)
 @options.plot
+@options.empty_ok
 def compare(
     table: Path,
     x: str,
@@ -83,6 +91,7 @@ def compare(
     bounds: tuple[float, float] | None,
     target: float | None,
     levels: tuple[float, ...],
+    better: str,
     ceiling: float | None,
     chance: float | None,
     objective_name: str,
@@ -92,6 +101,7 @@ def compare(
     layout: str,
     out: Path | None,
     plot: Path | None,
+    empty_ok: bool,
 ) -> None:
     """Say from which scale one family overtakes another, and which is best at a target, with intervals.
 
@@ -113,9 +123,11 @@ def compare(
         group=group,
         cluster=cluster,
         pair=pair,
+        empty_ok=empty_ok,
         bounds=bounds,
         target=target,
         levels=levels,
+        better=better,
         ceiling=ceiling,
         chance=chance,
         objective=objective(objective_name, delta),
@@ -124,13 +136,13 @@ def compare(
     )
     if out is not None:
         write_comparisons(out, found, watch)
-    if plot is not None:
+    if plot is not None and found:
         from transferscale.scaling.pictures.compare import draw_compare
 
         draw_compare(found, plot)
     if layout == "json":
         plain = [one.as_json() for one in found]
-        click.echo(json.dumps(plain if group else plain[0], indent=2, allow_nan=False))
+        click.echo(json.dumps(plain if group or not plain else plain[0], indent=2, allow_nan=False))
     elif layout == "csv":
         from transferscale.scaling.table_gains import as_text
 

@@ -90,7 +90,7 @@ LAWS = (
 )
 @options.path("--out", "Also write the `laws` table (parquet) here.", required=False)
 @options.plot
-@click.option("--empty-ok", is_flag=True, help="Succeed, with an empty table, where nothing can be fitted.")
+@options.empty_ok
 def fit(
     table: Path,
     x: str,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     "--price-gpu-hour 2 --price-subject 500",
 )
 @click.argument("table", type=click.Path(path_type=Path), required=False)
-@click.option("--target", required=True, type=float, help="Score to reach.")
-@click.option("--metric", required=True, help="Its metric: auroc, accuracy, r, ..., or loss, mae, rmse.")
+@click.option("--target", type=float, help="Score to reach.")
+@click.option("--metric", help="Its metric: auroc, accuracy, r, ..., or loss, mae, rmse.")
 @click.option(
     "--compute", default="flops", show_default=True, help="Column of pretraining FLOPs; 0 for none."
 )
@@ -61,10 +61,11 @@ if TYPE_CHECKING:
 @options.path("--study", "For a study: its file, or the completed study.json.", required=False)
 @options.path("--scores", "For a study: table of scores.", required=False)
 @options.path("--checkpoints", "For a study: table of checkpoints.", required=False)
+@options.empty_ok
 def plan(
     table: Path | None,
-    target: float,
-    metric: str,
+    target: float | None,
+    metric: str | None,
     compute: str,
     labels: str,
     score: str,
@@ -87,12 +88,14 @@ def plan(
     study: Path | None,
     scores: Path | None,
     checkpoints: Path | None,
+    empty_ok: bool,
 ) -> None:
     """Least pretraining compute, labelled subjects and money to reach a score, or that it cannot be reached.
 
     TABLE is a CSV, TSV or parquet file with a row a run: pretraining FLOPs (0 for none), labelled subjects, score.
     Without prices the frontier is told: the subjects that each level of compute needs. A study is planned for with
-    --study, --scores and --checkpoints; its FLOP rate is then measured.
+    --study, --scores and --checkpoints; its FLOP rate is then measured, and its section `plan` says what is not given
+    here.
     """
     from transferscale.scaling.cost import given_rate, prices_of
     from transferscale.scaling.target import target_of
@@ -102,6 +105,22 @@ def plan(
         raise click.UsageError("give a TABLE, or --study, --scores and --checkpoints")
     if table is not None and any((study, scores, checkpoints)):
         raise click.UsageError("give either a TABLE or --study, not both")
+    loaded = None
+    if study is not None:
+        from transferscale.study.load import load_study
+
+        loaded = load_study(study)
+        if loaded.plan is not None:
+            said = loaded.plan
+            target, metric = (said.target if target is None else target), metric or said.metric
+            flops_per_second = flops_per_second or said.flops_per_second
+            price_gpu_hour = said.price_gpu_hour if price_gpu_hour is None else price_gpu_hour
+            price_subject = said.price_subject if price_subject is None else price_subject
+            subjects = subjects or said.subjects
+    if target is None or metric is None:
+        raise click.UsageError(
+            "give --target and --metric" + (" (or the study a section `plan`)" if study else "")
+        )
     wanted = target_of(metric, target, chance, ceiling)
     rate = None if flops_per_second is None else given_rate(flops_per_second)
 
@@ -115,18 +134,16 @@ def plan(
 
         columns = Columns(compute, labels, score, arm, cluster)
         plans, refused = plan_table(table, question(), columns, group)
-    elif study is not None and scores is not None and checkpoints is not None:
+    elif loaded is not None and study is not None and scores is not None and checkpoints is not None:
         from transferscale.scaling.plan_study import plan_study, study_rate
-        from transferscale.study.load import load_study
 
-        loaded = load_study(study)
         rate = rate or study_rate(loaded, study, checkpoints)
-        plans, refused = plan_study(loaded, scores, checkpoints, question())
+        plans, refused = plan_study(loaded, scores, checkpoints, question(), empty_ok)
     if out is not None:
         from transferscale.scaling.plan import write_plans
 
         write_plans(out, plans)
-    if plot is not None:
+    if plot is not None and plans:
         from transferscale.scaling.pictures.plan import draw_plan
 
         draw_plan(plans, plot)
