@@ -428,7 +428,11 @@ def write_table(path: Path | str, name: str, rows: Sequence[Mapping[str, Any]]) 
     ------
     ValueError
         If a row has a column that the schema does not know, or a value of another type.
+    UserError
+        If the file's name does not end in .parquet.
     """
+    if Path(path).suffix != ".parquet":
+        raise UserError(f"{path}: the {name} table is written as parquet; name a .parquet file")
     table = TABLES[name]
     extra: dict[str, None] = {}
     for row in rows:

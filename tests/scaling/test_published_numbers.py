@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.scaling.laws.planted import CHINCHILLA
+from transferscale.scaling.auto import fit_auto
 from transferscale.scaling.fit import Fit, fit
 from transferscale.scaling.laws.broken import Broken
 from transferscale.scaling.laws.chinchilla import Chinchilla
@@ -149,6 +150,30 @@ def test_one_break_predicts_images_better_than_the_official_m4(curves: dict) -> 
     # What an independent fit with 10 starts reached on the same 46 curves; better is allowed.
     for domain, reached in {"IC": 0.0442, "NMT": 0.0078, "LM": 0.0011, "BB": 0.0121}.items():
         assert mean[domain] <= reached + 1e-4
+
+
+@pytest.mark.real_data
+@needs(BENCHMARK)
+def test_what_auto_predicts_is_pinned(curves: dict) -> None:
+    # The first small curve of every domain; the mean over all curves is a benchmark's.
+    first = {}
+    for (domain, *_), rows in curves.items():
+        if domain not in first and len(rows) < 90:
+            first[domain] = rows
+    found = {}
+    for domain, rows in first.items():
+        x, y, held = _curve(rows)
+        one = fit_auto(x, y, held=held, bootstrap=0)
+        found[domain] = (
+            round(one.rmsle_holdout, 4),
+            [row["law"] for row in one.ranking if row["weight"] > 0],
+        )
+    assert found == {
+        "IC": (0.1134, ["broken", "power", "m4"]),
+        "NMT": (0.0083, ["broken", "m3"]),
+        "LM": (0.0014, ["power-floor", "m4", "broken"]),
+        "BB": (0.0043, ["broken", "m4", "m3", "power-floor"]),
+    }
 
 
 # Chinchilla (Hoffmann et al. 2022, arXiv 2203.15556), as replicated by Besiroglu et al. 2024 (arXiv 2404.10102).

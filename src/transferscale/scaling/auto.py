@@ -111,7 +111,7 @@ class _Tried:
         problem = self.prepared.problem
         beyond = (problem.log_x[problem.log_x.sum(1).argmax()] + np.log(BEYOND))[None]
         slope = problem.law.jacobian(self.settled.theta, beyond)[0]
-        return float(np.sqrt(max(slope @ self.settled.spread @ slope, 0.0)))
+        return float(np.linalg.norm(slope @ self.settled.spread))
 
     @property
     def score(self) -> float:

@@ -90,15 +90,7 @@ def compare_table(
 
 
 def write_comparisons(path: Path, comparisons: Sequence[Comparison], watch: Stopwatch) -> None:
-    """Write the `crossovers` table, with the fits in its provenance.
-
-    Raises
-    ------
-    UserError
-        If the file's name does not end in .parquet.
-    """
-    if path.suffix.lower() != ".parquet":
-        raise UserError(f"{path}: the crossovers table is parquet; name a .parquet file")
+    """Write the `crossovers` table, with the fits in its provenance."""
     write_table(path, "crossovers", [row for found in comparisons for row in found.rows()])
     fits = [one.as_json() for found in comparisons for one in found.fits.values()]
     write_provenance(path, watch, fits=fits)

@@ -243,9 +243,10 @@ def _text(fitted: dict[str, Any]) -> str:
     lines = [f"{title}, {fitted['n']} points", f"  {fitted['equation']}"]
     if fitted["outcome"] != fitted["y"]:
         lines.append(f"  y is the error {fitted['outcome']}")
+    width = max(5, *map(len, fitted["params"])) + 1
     for key, value in fitted["params"].items():
         known = "" if fitted["identified"].get(key, True) else "  not identified"
-        lines.append(f"  {key:<6}{value:.6g}{_span(fitted['intervals'].get(key))}{known}")
+        lines.append(f"  {key:<{width}}{value:.6g}{_span(fitted['intervals'].get(key))}{known}")
     for key, value in fitted["derived"].items():
         lines.append(f"  {key} {value:.6g}{_span(fitted['derived_intervals'].get(key))}")
     lines.append(f"  {fitted['objective_name']}: {fitted['objective']:.6g}; RMSLE {fitted['rmsle_fit']:.4g}")
@@ -271,4 +272,6 @@ def _text(fitted: dict[str, Any]) -> str:
 
 
 def _span(interval: list[float] | None) -> str:
+    if interval and interval[0] == interval[1]:
+        return ""
     return f"  95 % {interval[0]:.6g} to {interval[1]:.6g}" if interval else ""
