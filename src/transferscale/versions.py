@@ -24,5 +24,6 @@ STAGE_VERSION: dict[str, int] = {
     "scaling fit": 1,
     "scaling compare": 1,
     "scaling plan": 1,
-    "report build": 1,
+    "scaling transitions": 1,
+    "report build": 2,
 }

@@ -1,5 +1,8 @@
 """A results folder as the other stages leave it, with planted effects, for the tests of the report."""
 
+import ast
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +11,25 @@ import pyarrow as pa
 
 from tests.scaling.planted_predictions import predictions
 from transferscale.artefacts import Stopwatch, write_json, write_provenance
+from transferscale.cli import app
 from transferscale.scaling import curves
 from transferscale.scaling.checkpoints import checkpoints
 from transferscale.scaling.gains import run
-from transferscale.scaling.laws_table import write_laws
 from transferscale.study.grid import Cell, Grid
 from transferscale.study.load import load_study, read_yaml
 from transferscale.study.study import Study
 from transferscale.tables import TABLES, write_table
 
 ROOT = Path(__file__).parents[2]
+# Half of the demo's depths, for tests that fit every curve.
+FEW_DEPTHS = {"depths": [1, 2, 3], "seeds": {1: 3, 2: 3, "default": 1}}
 
 
-def demo(results: Path, **changes: Any) -> Study:
+def demo(results: Path, few_depths: bool = False, **changes: Any) -> Study:
     """The embedded demo study with two label draws and its results in ``results``."""
     content = read_yaml(ROOT / "config" / "config.yaml")
+    if few_depths:
+        content["pretrain"] = {**content["pretrain"], "vit": FEW_DEPTHS}
     datasets = [str(ROOT / path) for path in content["datasets"]]
     transfer = {**content["transfer"], "draws": 2}
     made = {**content, "datasets": datasets, "results": str(results), "transfer": transfer, **changes}
@@ -30,7 +37,7 @@ def demo(results: Path, **changes: Any) -> Study:
 
 
 def fill(study: Study, seed: int = 0) -> None:
-    """Write every table that the report reads."""
+    """Write every table that the report reads, up to the curves that laws are fitted to."""
     rng, folder = np.random.default_rng(seed), Path(study.folder)
     _checkpoints(study, folder, rng)
     write_table(folder / "predictions.parquet", "predictions", predictions(study, _quality, rng))
@@ -40,10 +47,40 @@ def fill(study: Study, seed: int = 0) -> None:
     checkpoints(study, table)
     points = folder / "tables" / "curves.parquet"
     curves.run(study, table, scaling / "scores.parquet", points, folder / "tables" / "arms.parquet")
-    write_laws(scaling / "laws.parquet", curves.fitted(points)[0])
     _corpus(study, folder / "corpus" / study.corpus.name)
     for dataset in study.datasets:
         _medical(study, folder / "medical" / dataset.dataset, dataset.dataset)
+
+
+def analyse(study: Study) -> None:
+    """Fit, compare and plan as the workflow does: by the commands of its rules."""
+    folder = Path(study.folder)
+    tables, scaling = folder / "tables", folder / "scaling"
+    write_json(folder / "study.json", study.spec())
+    run_rule("scaling_fit", output=scaling / "laws.parquet", input=tables / "curves.parquet")
+    run_rule("scaling_compare", output=scaling / "crossovers.parquet", input=tables / "arms.parquet")
+    if study.plan is not None:
+        run_rule(
+            "scaling_plan",
+            output=scaling / "plan.parquet",
+            study=folder / "study.json",
+            scores=scaling / "scores.parquet",
+            checkpoints=tables / "checkpoints.parquet",
+        )
+
+
+def run_rule(rule: str, output: Path, **inputs: Path) -> None:
+    """Run the command of a rule of ``scaling.smk`` on files; one input alone is called ``input``."""
+    text = (ROOT / "workflow" / "rules" / "scaling.smk").read_text(encoding="utf-8")
+    found = re.search(rf"^rule {rule}:.*?shell:\n(.*?)(?=\n\n|\Z)", text, flags=re.DOTALL | re.MULTILINE)
+    assert found is not None
+    command = ast.literal_eval(f"({found[1].strip()})").split(" 2>&1 ")[0]
+    for name, path in {"output": output, **inputs}.items():
+        slot = name if name in ("input", "output") else f"input.{name}"
+        command = command.replace(f"{{{slot}:q}}", shlex.quote(str(path)))
+    program, *arguments = shlex.split(command)
+    assert program == "transferscale"
+    app(arguments, standalone_mode=False)
 
 
 def _quality(cell: Cell, task: str) -> float:
@@ -83,7 +120,7 @@ def _checkpoints(study: Study, folder: Path, rng: np.random.Generator) -> None:
         }
         path = folder / reader.folder / "model.json"
         write_json(path, facts)
-        write_provenance(path, Stopwatch())
+        write_provenance(path, Stopwatch(), train_s=2.0, clips_per_second=50.0, device="cpu", threads=1)
 
 
 def _corpus(study: Study, folder: Path) -> None:

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.scaling.results_folder import demo, fill
-from transferscale.scaling.curves import arm_curves, chance_level, fitted, scale_curves
+from tests.scaling.results_folder import analyse, demo, fill
+from transferscale.scaling.curves import arm_curves, chance_level, compared, fitted, scale_curves
 from transferscale.study.study import Study
 from transferscale.tables import read_table
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    made = demo(tmp_path_factory.mktemp("results"))
+    made = demo(tmp_path_factory.mktemp("results"), few_depths=True)
     fill(made)
+    analyse(made)
     return made
 
 
@@ -24,10 +25,10 @@ def _rows(study: Study, path: str, name: str) -> list[dict]:
 def test_every_curve_is_fitted_with_and_without_a_floor(study: Study) -> None:
     laws = _rows(study, "scaling/laws.parquet", "laws")
     curves = {(row["group"], row["law"]) for row in laws}
-    # parameters, compute, six depths, three tasks; three rungs are too few for a floor on one depth only where
+    # parameters, compute, three depths, three tasks; three rungs are too few for a floor on one depth only where
     # they coincide
-    assert len({group for group, _ in curves}) == 11
-    assert len(curves) == 22
+    assert len({group for group, _ in curves}) == 8
+    assert len(curves) == 16
     first = [r for r in laws if r["group"].startswith("heldout_loss ~ params") and r["law"] == "power"]
     assert [r["parameter"] for r in first] == ["b", "c"]
     assert all(r["low"] <= r["value"] <= r["high"] and r["identified"] for r in first)
@@ -36,7 +37,7 @@ def test_every_curve_is_fitted_with_and_without_a_floor(study: Study) -> None:
 
 def test_a_single_trunk_has_no_interval_and_identifies_nothing(study: Study) -> None:
     laws = _rows(study, "scaling/laws.parquet", "laws")
-    deep = [r for r in laws if r["group"] == "heldout_loss ~ clips_seen, depth 6"]
+    deep = [r for r in laws if r["group"] == "heldout_loss ~ clips_seen, depth 3"]
     assert {(r["low"], r["identified"]) for r in deep} == {(None, False)}
     assert all("independent runs (clusters): 1, too few for an interval" in r["warnings"] for r in deep)
 
@@ -44,11 +45,11 @@ def test_a_single_trunk_has_no_interval_and_identifies_nothing(study: Study) -> 
 def test_a_perfect_score_is_left_out_of_its_law_by_name(study: Study) -> None:
     scores = _rows(study, "scaling/scores.parquet", "scores")
     for row in scores:
-        if (row["task"], row["depth"]) == ("group", 6):
+        if (row["task"], row["depth"]) == ("group", 3):
             row["value"] = 1.0
     rows, left_out = scale_curves(study, _rows(study, "tables/checkpoints.parquet", "checkpoints"), scores)
-    assert [s for s in left_out if s.startswith("demo/group: error (auroc)") and "1 of 6 points" in s]
-    assert len([r for r in rows if r["curve"].startswith("demo/group: error (auroc)")]) == 5
+    assert [s for s in left_out if s.startswith("demo/group: error (auroc)") and "1 of 3 points" in s]
+    assert len([r for r in rows if r["curve"].startswith("demo/group: error (auroc)")]) == 2
 
 
 def test_arms_stand_side_by_side_and_share_their_pairs(study: Study) -> None:
@@ -67,11 +68,31 @@ def test_arms_stand_side_by_side_and_share_their_pairs(study: Study) -> None:
     assert {"video", "scratch", "connectivity"} >= {r["family"] for r in by_labels}
 
 
-def test_the_reports_fits_are_those_of_the_table(study: Study) -> None:
-    found, _ = fitted(Path(study.folder) / "tables/curves.parquet")
+def test_the_reports_fits_are_those_of_the_rule(study: Study) -> None:
+    found, refused = fitted(Path(study.folder) / "tables/curves.parquet")
     laws = _rows(study, "scaling/laws.parquet", "laws")
-    told = {(r["group"], r["law"], r["parameter"]): r["value"] for r in laws}
-    assert told == {(f.group["curve"], f.law, p): v for f in found for p, v in f.params.items()}
+    told = [(r["group"], r["law"], r["parameter"], r["value"], r["low"], r["high"]) for r in laws]
+    assert not refused
+    assert told == [
+        (f.group["curve"], f.law, name, value, *(f.intervals[name] or (None, None)))
+        for f in found
+        for name, value in f.params.items()
+    ]
+    assert {(f.x, f.y) for f in found if "~ clips_seen" in f.group["curve"]} == {
+        (("clips_seen",), "heldout_loss")
+    }
+
+
+def test_the_reports_comparisons_are_those_of_the_rule(study: Study) -> None:
+    found, left_out = compared(Path(study.folder) / "tables/arms.parquet")
+    named = {"x_column": "", "y_column": "", "warnings": []}
+    rows = [{**row, **named} for row in _rows(study, "scaling/crossovers.parquet", "crossovers")]
+    assert rows == [{**row, **named} for one in found for row in one.rows()]
+    assert {(one.x, one.y) for one in found} == {("n_train", "error"), ("params_encoder", "error")}
+    # Fine-tuning was run with one label count.
+    assert left_out
+    assert all("n_train, full, depth" in sentence for sentence in left_out)
+    assert all("column 'n_train' has one value" in sentence for sentence in left_out)
 
 
 def test_chance_is_a_half_nothing_or_the_dummys() -> None:

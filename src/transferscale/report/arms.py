@@ -1,14 +1,14 @@
-"""How arms look and are called, everywhere: the one place that knows an arm's colour."""
+"""How arms look in the drawn figures and are called everywhere; their colours are those of the interactive pictures."""
 
 from dataclasses import dataclass
+
+from transferscale.scaling.pictures import palette
+from transferscale.scaling.pictures.palette import GRID, INK, MUTED
 
 
 @dataclass(frozen=True)
 class Arm:
-    """Label of an arm, its colour on a light and on a dark page, and its marker.
-
-    The colours are Okabe and Ito's, told apart with every common colour vision; the dark ones are lightened.
-    """
+    """Label of an arm, its colour on a light and on a dark page, and its marker."""
 
     label: str
     light: str
@@ -22,16 +22,14 @@ class Arm:
 
 
 ARMS: dict[str, Arm] = {
-    "video": Arm("video", "#0072b2", "#56b4e9"),
-    "scratch": Arm("scratch", "#c44e00", "#f08a4b", "s"),
-    "random": Arm("random", "#b07800", "#e6b23d", "s"),
-    "connectivity": Arm("connectivity", "#007f5f", "#2fc79c", "^"),
-    "raw:linear": Arm("raw linear", "#a8437e", "#e08fbd", "v"),
-    "drift": Arm("drift", "#5b4bb0", "#a79bf0", "D"),
-    "dummy": Arm("dummy", "#6e6e6e", "#a0a0a0", "x"),
+    "video": Arm("video", *palette.ARMS["video"]),
+    "scratch": Arm("scratch", *palette.ARMS["scratch"], "s"),
+    "random": Arm("random", *palette.ARMS["random"], "s"),
+    "connectivity": Arm("connectivity", *palette.ARMS["connectivity"], "^"),
+    "raw:linear": Arm("raw linear", *palette.ARMS["raw:linear"], "v"),
+    "drift": Arm("drift", *palette.ARMS["drift"], "D"),
+    "dummy": Arm("dummy", *palette.ARMS["dummy"], "x"),
 }
-# Ink, grid lines and secondary text of the figures: light, dark.
-INK, GRID, MUTED = ("#202124", "#e8eaed"), ("#dcdfe4", "#3c4043"), ("#5f6368", "#9aa0a6")
 
 METRICS = {
     "auroc": "AUROC",

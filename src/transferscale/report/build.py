@@ -1,6 +1,7 @@
-"""The page of a study: reads its tables, draws its figures, writes ``index.html`` and the verdict."""
+"""The page of a study: reads its tables, draws its figures and pictures, writes ``index.html`` and the verdict."""
 
 import base64
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,10 +12,15 @@ from typing import Any
 from transferscale import __version__
 from transferscale.artefacts import Stopwatch, atomic, fingerprint, read_json, write_json, write_provenance
 from transferscale.errors import UserError
+from transferscale.report import comparisons, losses, plans
 from transferscale.report.arms import METRICS, theme
 from transferscale.report.figures import draw
 from transferscale.report.verdict import boxes, corpus_words, known_answers, primary_rows, sentences
-from transferscale.scaling.curves import fitted, scale_curves
+from transferscale.scaling.compare import Comparison
+from transferscale.scaling.curves import arm_curves, compared, fitted, scale_curves
+from transferscale.scaling.fit import Fit
+from transferscale.scaling.pictures import fit as law_pictures
+from transferscale.scaling.pictures.page import embed, head
 from transferscale.study.grid import Grid
 from transferscale.study.study import Study
 from transferscale.tables import read_table
@@ -32,7 +38,7 @@ PACKAGES: tuple[str, ...] = (
     "nilearn",
     "nibabel",
 )
-PACKAGES += ("decord", "av", "matplotlib", "snakemake")
+PACKAGES += ("decord", "av", "matplotlib", "altair", "vl-convert-python", "snakemake")
 STATISTICS = {
     "spectrum_slope": ("slope of the spatial power spectrum", -3.4),
     "gradient_kurtosis": ("kurtosis of the gradient", 30.0),
@@ -55,18 +61,27 @@ def build(study: Study, out: Path) -> None:
     Raises
     ------
     UserError
-        If a table is missing or lacks a column, a claim has no gain, or a known answer no score.
+        If a table is missing, lacks a column or is older than what it was made from, a claim has no gain, a known
+        answer no score, or the plan no FLOP rate.
     """
     watch = Stopwatch()
     results, out = Path(study.folder), Path(out)
-    scores = read_table(results / "scaling" / "scores.parquet", "scores").to_pylist()
+    tables = {name: results / "tables" / f"{name}.parquet" for name in ("checkpoints", "curves", "arms")}
+    scored = results / "scaling" / "scores.parquet"
+    scores = read_table(scored, "scores").to_pylist()
     gains = read_table(results / "scaling" / "gains.parquet", "gains").to_pylist()
     laws = read_table(results / "scaling" / "laws.parquet", "laws").to_pylist()
-    checkpoints = read_table(results / "tables" / "checkpoints.parquet", "checkpoints").to_pylist()
-    curves = results / "tables" / "curves.parquet"
-    fits, refused = fitted(curves)
-    laws_left_out = scale_curves(study, checkpoints, scores)[1]
-    laws_left_out += [sentence.removeprefix(f"{curves}, curve = ") for sentence in refused]
+    crossovers = read_table(results / "scaling" / "crossovers.parquet", "crossovers").to_pylist()
+    planned = read_table(results / "scaling" / "plan.parquet", "plan").to_pylist() if study.plan else []
+    checkpoints = read_table(tables["checkpoints"], "checkpoints").to_pylist()
+    # The tables hold numbers; the pictures need the fitted curves, which the same functions give again.
+    fits, not_fitted = fitted(tables["curves"])
+    side_by_side, not_compared = compared(tables["arms"])
+    ways, not_planned = plans.planned(study, scored, tables["checkpoints"])
+    not_fitted += scale_curves(study, checkpoints, scores)[1]
+    not_compared += arm_curves(study, checkpoints, scores)[1]
+    loss = losses.picture(study, checkpoints, fits)
+    losses.write_files(loss, out / "figures")
     known = known_answers(study, scores)
     told = sentences(study, gains, scores)
     verdict = {
@@ -80,11 +95,17 @@ def build(study: Study, out: Path) -> None:
         study=study,
         known=known,
         claims=list(zip(boxes(study, gains, scores), primary_rows(study, gains), strict=True)),
-        drawings=draw(study, checkpoints, scores, fits, out / "figures"),
+        losses=embed(loss, "losses"),
+        losses_key=loss.lines,
+        lone_laws=lone_laws(fits, side_by_side),
+        drawings=draw(study, checkpoints, scores, out / "figures"),
+        comparisons=comparisons.sections(study, side_by_side, crossovers),
+        crossovers=crossovers,
+        plans=plans.sections(study, ways, planned),
         scores=scores,
         gains=sorted(gains, key=lambda row: not row["primary"]),
         laws=laws,
-        left_out=[*Grid(study).left_out(), *laws_left_out],
+        left_out=left_out(study, not_fitted, not_compared, not_planned),
         corpus=corpus_card(study, results),
         datasets=[medical_card(study, results, d.dataset) for d in study.datasets],
         provenance=provenance(study, results),
@@ -112,8 +133,10 @@ def render(**content: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "signed": signed, "metric": METRICS.__getitem__}
+    environment.filters |= {"amount": amount, "counted": comparisons.counted}
     return environment.get_template("page.html.j2").render(
         css=(Path(__file__).parent / "page.css").read_text(encoding="utf-8"),
+        head=head(),
         light=theme(dark=False),
         dark=theme(dark=True),
         corpus_words=corpus_words(content["study"]),
@@ -134,6 +157,45 @@ def number(value: float | None) -> str:
 def signed(value: float | None) -> str:
     """A number with its sign."""
     return "–" if value is None else f"{value:+.3f}"
+
+
+def amount(row: Row, name: str) -> str:
+    """An amount of the `plan` table with its interval, a dash for none."""
+    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return "–"
+    words = f"{row['bound']} " if name == "subjects" and row["bound"] else ""
+    words += compact(value)
+    if low is None or high is None:
+        return words
+    return f"{words} ({compact(low)} to {compact(high) if math.isfinite(high) else 'beyond the range'})"
+
+
+def compact(value: float) -> str:
+    """A number with three digits, or in full with thousands between 100 and a million."""
+    return f"{value:,.0f}" if 100 <= value < 1e6 else f"{value:.3g}"
+
+
+def lone_laws(fits: Sequence[Fit], side_by_side: Sequence[Comparison]) -> str:
+    """Pictures of the laws that stand neither among the losses nor beside another arm; empty without any."""
+    drawn = {one.group["curve"] for one in side_by_side}
+    lone = [one for one in fits if one.law == losses.DRAWN and not losses.is_loss(one)]
+    lone = [one for one in lone if one.group["curve"] not in drawn]
+    # The curve's name says what it is of.
+    return embed(law_pictures.picture(lone), "laws-alone") if lone else ""
+
+
+def left_out(
+    study: Study, not_fitted: Sequence[str], not_compared: Sequence[str], not_planned: Sequence[str]
+) -> list[tuple[str, Sequence[str]]]:
+    """Sentences on what was not run, fitted, compared or planned; those of one kind under its name."""
+    found = [
+        ("Not run", Grid(study).left_out()),
+        ("No law fitted", not_fitted),
+        ("Not compared", not_compared),
+        ("No plan", not_planned),
+    ]
+    return [(name, sentences) for name, sentences in found if sentences]
 
 
 def corpus_card(study: Study, results: Path) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from transferscale.artefacts import atomic
-from transferscale.report.arms import GRID, INK, MUTED, variables_by_colour
+from transferscale.report.arms import variables_by_colour
 from transferscale.scaling.effective_data import isotonic
+from transferscale.scaling.pictures.palette import GRID, INK, MUTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,16 +146,6 @@ def log_x(axes: "Axes") -> None:
     axes.set_xticks(ticks, [amount(tick) for tick in ticks])
     axes.set_xticks([], minor=True)
     axes.set_xlim(limits)
-
-
-def plain_ticks(axes: "Axes") -> None:
-    """Numbers, not powers, on a short logarithmic axis."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-
-    low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if high / low > 8 else MaxNLocator(5))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def write(figure: "Figure", path: Path) -> str:

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.errors import UserError
+from transferscale.scaling.compare import Comparison, compare
 from transferscale.scaling.fit import Fit
-from transferscale.scaling.table_fits import Request, fit_table
+from transferscale.scaling.points import Points, read_points, where
+from transferscale.scaling.table_fits import Request, fit_points
 from transferscale.study.study import Study
 from transferscale.tables import read_table, write_table
 
 Rows = Sequence[Mapping[str, Any]]
 # A law without a floor and one with it are different claims.
 LAWS = ("power", "power-floor")
+# Arms have few points, which determine no floor.
+ARM_LAW = "power"
 
 
 def run(study: Study, checkpoints: Path, scores: Path, laws: Path, arms: Path) -> None:
@@ -53,7 +58,7 @@ def scale_curves(study: Study, checkpoints: Rows, scores: Rows) -> tuple[list[di
         points.append(_loss(f"heldout_loss ~ clips_seen, depth {row['depth']}", row, "clips_seen"))
     params = {row["depth"]: row["params_encoder"] for row in checkpoints}
     for task in _tasks(study, scores):
-        title = f"{task.name}: error ({task.metric}) ~ params_encoder, ridge, n = {labels}, rung {last}"
+        title = against_scale(task.name, task.metric, "ridge", labels, last)
         points += [
             task.point(title, row, "params_encoder", params[row["depth"]], f"depth {row['depth']}")
             for row in task.of("video", "ridge", last)
@@ -72,9 +77,7 @@ def arm_curves(study: Study, checkpoints: Rows, scores: Rows) -> tuple[list[dict
     points = []
     for task in _tasks(study, scores):
         for read_out, reference in (("ridge", "random"), ("full", "scratch")):
-            title = (
-                f"{task.name}: error ({task.metric}) ~ params_encoder, {read_out}, n = {labels}, rung {last}"
-            )
+            title = against_scale(task.name, task.metric, read_out, labels, last)
             for arm in ("video", reference):
                 points += [
                     task.point(title, row, "params_encoder", params[row["depth"]], f"depth {row['depth']}")
@@ -82,15 +85,23 @@ def arm_curves(study: Study, checkpoints: Rows, scores: Rows) -> tuple[list[dict
                     if row["n_labels"] == labels
                 ]
             for depth in sorted({row["depth"] for row in task.of("video", read_out, last)}):
-                title = (
-                    f"{task.name}: error ({task.metric}) ~ n_train, {read_out}, depth {depth}, rung {last}"
-                )
+                title = against_labels(task.name, task.metric, read_out, depth, last)
                 own = [row for arm in ("video", reference) for row in task.of(arm, read_out, last)]
                 own = [row for row in own if row["depth"] == depth] + task.of("connectivity", "ridge", last)
                 points += [
                     task.point(title, row, "n_train", row["n_train"], f"n {row['n_labels']}") for row in own
                 ]
     return _positive(points)
+
+
+def against_scale(task: str, metric: str, read_out: str, labels: str, rung: int) -> str:
+    """Name of the curve of a task's error against the parameters of the encoder."""
+    return f"{task}: error ({metric}) ~ params_encoder, {read_out}, n = {labels}, rung {rung}"
+
+
+def against_labels(task: str, metric: str, read_out: str, depth: int, rung: int) -> str:
+    """Name of the curve of a task's error against the labelled subjects."""
+    return f"{task}: error ({metric}) ~ n_train, {read_out}, depth {depth}, rung {rung}"
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,73 @@ def _positive(points: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[
 
 
 def fitted(curves: Path) -> tuple[list[Fit], list[str]]:
-    """Every law of every curve, as `scaling fit` gives them in the workflow, and what could not be fitted."""
-    requests = [Request(law, better="lower") for law in LAWS]
-    return fit_table(curves, ["x"], "y", requests, group=["curve"], cluster="cluster")
+    """Every law of every curve, as `scaling fit` gives them in the workflow, under the names that the curve has.
+
+    Returns
+    -------
+    fits, refused
+        Fits in the order of the curves and, within one, of :data:`LAWS`; a sentence for each law that could
+        not be fitted.
+
+    Raises
+    ------
+    UserError
+        If the table cannot be read.
+    """
+    names = _names(curves)
+    points, refused = read_points(curves, ["x"], "y", group=["curve"], cluster="cluster")
+    fits = []
+    for own in points:
+        x, y = names[own.group["curve"]]
+        for law in LAWS:
+            try:
+                fits.append(fit_points(own, [x], y, Request(law, better="lower")))
+            except UserError as error:
+                refused.append(f"{where(curves, own.group)}, law '{law}': {error}")
+    return fits, _without(curves, refused)
+
+
+def compared(arms: Path) -> tuple[list[Comparison], list[str]]:
+    """The families of every curve against each other, as `scaling compare` gives them in the workflow.
+
+    Scale and outcome have the names of the curve.
+
+    Returns
+    -------
+    comparisons, left_out
+        A comparison a curve, and a sentence for each curve or family that could not be fitted.
+
+    Raises
+    ------
+    UserError
+        If the table cannot be read.
+    """
+    names = _names(arms)
+    points, left_out = read_points(
+        arms, ["x"], "y", group=["curve", "family"], cluster="cluster", pair="pair"
+    )
+    curves: dict[str, dict[str, Points]] = {}
+    for one in points:
+        curves.setdefault(one.group["curve"], {})[one.group["family"]] = one
+    found = []
+    for curve, families in curves.items():
+        try:
+            found.append(
+                compare(families, ARM_LAW, better="lower", names=names[curve], group={"curve": curve})
+            )
+        except UserError as error:
+            left_out.append(f"{where(arms, {'curve': curve})}: {error}")
+            continue
+        left_out += [f"{where(arms, {'curve': curve})}: {sentence}" for sentence in found[-1].left_out]
+    return found, _without(arms, left_out)
+
+
+def _names(curves: Path) -> dict[str, tuple[str, str]]:
+    """Names of scale and outcome of every curve."""
+    rows = read_table(curves, "curves").to_pylist()
+    return {row["curve"]: (row["x_name"], row["y_name"]) for row in rows}
+
+
+def _without(table: Path, sentences: Sequence[str]) -> list[str]:
+    """Sentences on curves that begin with the curve's name, as all of them are of one table."""
+    return [sentence.removeprefix(where(table, {"curve": ""})) for sentence in sentences]

@@ -44,4 +44,4 @@ def test_panels_share_an_axis_unless_one_would_use_little_of_it() -> None:
 def test_a_range_beyond_the_axis_is_cut() -> None:
     plane = Plane(Axis("x", 1, 10, True), Axis("y", 0, 1, False), 300, 230)
     (rows,) = plane.column(0.1, 5).to_dict()["datasets"].values()
-    assert rows == [{"x": 1, "x2": 5}]
+    assert list(rows) == [{"x": 1, "x2": 5}]

@@ -9,6 +9,7 @@ from transferscale.cli.scaling.gain import gain
 from transferscale.cli.scaling.plan import plan
 from transferscale.cli.scaling.relative import relative
 from transferscale.cli.scaling.study import checkpoints, curves
+from transferscale.cli.scaling.transitions import transitions
 
 
 @click.group(cls=Stage)
@@ -16,5 +17,5 @@ def scaling() -> None:
     """Predictions and losses into scores, gains and laws; works on any CSV or parquet table."""
 
 
-for verb in (fit, compare, gain, plan, relative, checkpoints, curves):
+for verb in (fit, compare, gain, plan, relative, transitions, checkpoints, curves):
     scaling.add_command(verb)

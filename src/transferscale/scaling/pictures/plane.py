@@ -93,8 +93,9 @@ def _rows(**columns: Sequence[Any] | Reals) -> Any:
         name: [rounded(float(v)) if isinstance(v, float | int | np.number) else v for v in values]
         for name, values in columns.items()
     }
-    # A plain object: Altair would hold every row of its own class against the schema, which takes seconds.
-    return {"values": [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]}
+    # A plain object: Altair would hold every row of its own class against the schema, which takes seconds. And a
+    # tuple: a list is copied row by row whenever layers are put together.
+    return {"values": tuple(dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True))}
 
 
 def apart(wanted: Reals, sizes: Reals, height: float) -> Reals:

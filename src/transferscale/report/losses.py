@@ -1,0 +1,188 @@
+"""Held-out loss of pretraining against scale, as interactive pictures: checkpoints by depth, and their laws."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import vl_convert
+
+from transferscale.artefacts import atomic
+from transferscale.scaling.fit import Fit
+from transferscale.scaling.metrics import Reals
+from transferscale.scaling.pictures import laws
+from transferscale.scaling.pictures.canvas import Panel, Picture
+from transferscale.scaling.pictures.files import SCALE
+from transferscale.scaling.pictures.law_words import readings
+from transferscale.scaling.pictures.numbers import amount
+from transferscale.scaling.pictures.palette import INK, ramp
+from transferscale.scaling.pictures.plane import Axis, Plane
+from transferscale.scaling.pictures.svg import svg
+from transferscale.study.study import Study
+
+Rows = Sequence[Mapping[str, Any]]
+LOSS = "held-out loss"
+# The law that is drawn; a floor is told in words.
+DRAWN = "power"
+# Laws and their parameters in words; the parameters in the order in which a reader asks for them.
+LAW_WORDS = {"power": "Power law", "power-floor": "Power law above a floor"}
+PARAMETERS = {"c": "exponent", "b": "factor", "e": "floor"}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale of pretraining: its column, the name of its figure, and what it is called."""
+
+    column: str
+    figure: str
+    words: str
+
+    @property
+    def by_depth(self) -> bool:
+        """Whether each depth has a law of its own."""
+        return self.column == "clips_seen"
+
+    def laws_of(self, fits: Sequence[Fit]) -> list[Fit]:
+        """Fits of held-out loss against this scale, with the axes in words."""
+        own = (one for one in fits if one.group["curve"].startswith(f"heldout_loss ~ {self.column},"))
+        return [replace(one, x=(self.words,), y=LOSS) for one in own]
+
+
+SCALES = (
+    Scale("params_encoder", "loss-parameters", "parameters of the encoder, N"),
+    Scale("flops_formula", "loss-compute", "training FLOPs, C"),
+    Scale("clips_seen", "loss-clips", "clips seen"),
+)
+
+
+def is_loss(one: Fit) -> bool:
+    """Whether a fit is one of held-out loss."""
+    return one.group["curve"].startswith("heldout_loss ~ ")
+
+
+def picture(study: Study, checkpoints: Rows, fits: Sequence[Fit]) -> Picture:
+    """A panel a scale."""
+    key = (
+        "● checkpoints, one colour a depth; thin lines join the budgets of one trunk; thick line: the power law, "
+        "dashed beyond the checkpoints; shaded: its 95 % interval; grey: beyond the checkpoints."
+    )
+    panels = [_panel(study, checkpoints, fits, scale) for scale in SCALES]
+    return Picture("Held-out loss of pretraining", [key], panels, columns=2)
+
+
+def write_files(drawn: Picture, folder: Path) -> None:
+    """Write every panel as ``<figure>.svg`` and ``.png``."""
+    for scale, panel in zip(SCALES, drawn.panels, strict=True):
+        text = svg(panel.still(), scale.figure)
+        with atomic(folder / f"{scale.figure}.svg") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        with atomic(folder / f"{scale.figure}.png") as temporary:
+            temporary.write_bytes(vl_convert.svg_to_png(text, scale=SCALE))
+
+
+def _panel(study: Study, checkpoints: Rows, fits: Sequence[Fit], scale: Scale) -> Panel:
+    last = study.rung("last")
+    rows = [row for row in checkpoints if scale.column != "params_encoder" or row["rung"] == last]
+    depths = sorted({row["depth"] for row in rows})
+    colours = dict(zip(depths, ramp(len(depths)), strict=True))
+    drawn = {_depth(one): one for one in scale.laws_of(fits) if one.law == DRAWN}
+    x = np.array([row[scale.column] for row in rows], dtype=np.float64)
+    first, end = float(x.min()), float(x.max())
+    beyond = max([end, *(laws.reach(one).end for one in drawn.values())])
+    losses = Axis.around(LOSS, np.array([row["heldout_loss"] for row in rows]), log=True)
+    if drawn:
+        losses = laws.value_axis([*drawn.values()], [(first, beyond)] * len(drawn))
+    plane = Plane(Axis.around(scale.words, np.array([first, beyond]), log=True), losses, 330, 230)
+    layers = plane.beyond(first, end)
+    for depth, one in drawn.items():
+        reach = replace(laws.reach(one), start=first, end=beyond)
+        colour = colours.get(depth, INK[0])
+        layers += laws.band(plane, one, reach, colour, 0.07 if scale.by_depth else 0.12)
+        layers += laws.curve(plane, one, reach, colour)
+    ends = []
+    for depth in depths:
+        own = [row for row in rows if row["depth"] == depth]
+        layers += _checkpoints(own, scale, plane, colours[depth])
+        at_end = _mean_of_last(own, scale)
+        if depth in drawn:
+            at_end = float(drawn[depth].predict(np.array([beyond]))[0])
+        ends.append((at_end, f"depth {depth}", colours[depth]))
+    layers += plane.ends(ends)
+    grid = plane.x.grid(first, beyond)
+    told = {f"depth {depth}" if depth else "law": readings(one, grid) for depth, one in drawn.items()}
+    ordered = sorted(rows, key=lambda row: row[scale.column])
+    return Panel(
+        plane,
+        layers,
+        f"Held-out loss and {scale.words.split(',')[0]}",
+        _lines(study, scale, scale.laws_of(fits)),
+        f"Held-out loss against {scale.words}: {ordered[0]['heldout_loss']:.3f} at {first:.3g}, "
+        f"{ordered[-1]['heldout_loss']:.3f} at {end:.3g}.",
+        plane.ruler(grid, told, scale.figure.replace("-", "_")) if told else None,
+        [f"depth {depth}: {w}" if depth else w for depth, one in drawn.items() for w in one.warnings],
+    )
+
+
+def _depth(one: Fit) -> int:
+    """Depth of a law of one depth; 0 for a law of all."""
+    found = re.search(r"depth (\d+)$", one.group["curve"])
+    return int(found[1]) if found else 0
+
+
+def _checkpoints(rows: Rows, scale: Scale, plane: Plane, colour: str) -> list[alt.Chart]:
+    """Checkpoints of one depth, those of a trunk joined."""
+    layers = []
+    trunks: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row[scale.column]):
+        trunks.setdefault(tuple(row[key] for key in ("control", "family", "seed")), []).append(row)
+    for own in trunks.values():
+        if len(own) > 1:
+            x, y = _places(own, scale)
+            layers.append(plane.line(x, y, colour, width=0.7))
+    told = [
+        f"depth {row['depth']}, seed {row['seed']}, {row['clips_seen']} clips, "
+        f"{amount(row['params_encoder'], 3)} parameters: {LOSS} {amount(row['heldout_loss'], 4)}"
+        for row in rows
+    ]
+    x, y = _places(rows, scale)
+    return [*layers, plane.points(x, y, told, colour, size=30)]
+
+
+def _places(rows: Rows, scale: Scale) -> tuple[Reals, Reals]:
+    """Scales and losses, each (checkpoints,)."""
+    return (
+        np.array([row[scale.column] for row in rows], dtype=np.float64),
+        np.array([row["heldout_loss"] for row in rows], dtype=np.float64),
+    )
+
+
+def _mean_of_last(rows: Rows, scale: Scale) -> float:
+    """Mean loss at the largest scale of a depth."""
+    x, y = _places(rows, scale)
+    return float(y[x == x.max()].mean())
+
+
+def _lines(study: Study, scale: Scale, fits: Sequence[Fit]) -> list[str]:
+    if scale.by_depth:
+        return ["Every trunk; a power law a depth."]
+    clips = study.pretrain.budgets.at(study.rung("last"))
+    what = f"Longest pretraining ({clips} clips)" if scale.column == "params_encoder" else "All checkpoints"
+    return [f"{what}.", *(law_words(one) for one in fits)]
+
+
+def law_words(found: Fit) -> str:
+    """A fitted law in a sentence: what the data pin down with its interval, and by name what they do not."""
+    told = []
+    for name, word in PARAMETERS.items():
+        if found.identified.get(name):
+            interval = found.intervals[name]
+            bounds = f" ({interval[0]:.3g} to {interval[1]:.3g})" if interval else ""
+            told.append(f"{word} {found.params[name]:.3g}{bounds}")
+    doubt = [word for name, word in PARAMETERS.items() if not found.identified.get(name, True)]
+    if doubt:
+        several = " and ".join(filter(None, [", ".join(doubt[:-1]), doubt[-1]]))
+        told.append(f"the data do not pin down its {several}")
+    return f"{LAW_WORDS.get(found.law, found.law)}: {'; '.join(told)}."
