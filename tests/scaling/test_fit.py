@@ -285,7 +285,6 @@ def test_a_bad_group_is_one_sentence_and_the_others_are_fitted(
     [
         ("lost", "power", _rows("a", 0.1), "column 'lost' is missing; did you mean 'loss'?"),
         ("loss", "powre", _rows("a", 0.1), "law 'powre' is unknown; did you mean 'power'?"),
-        ("loss", "power", [], "the table has no rows"),
     ],
 )
 def test_a_request_that_no_group_could_meet_is_refused(
@@ -295,6 +294,14 @@ def test_a_request_that_no_group_could_meet_is_refused(
         fit_table(_table(tmp_path, *rows), ["n"], y, [Request(law, bootstrap=0)])
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_table_without_rows_has_no_fit_and_says_so(tmp_path: Path) -> None:
+    table = _table(tmp_path)
+    assert fit_table(table, ["n"], "loss", [Request("power", bootstrap=0)]) == (
+        [],
+        [f"{table}: the table has no rows"],
+    )
 
 
 def test_dates_are_no_scale(tmp_path: Path) -> None:

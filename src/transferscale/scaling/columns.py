@@ -11,6 +11,10 @@ from transferscale.errors import UserError, nearest
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
 
 
+class NoRowsError(UserError):
+    """A table that has the columns and no rows."""
+
+
 def read_columns(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, list[Any]]:
     """Read columns of a table by name; those of ``optional`` that the table lacks are left out.
 
@@ -45,7 +49,7 @@ def read_columns(path: Path, names: Sequence[str], optional: Sequence[str] = ())
         if name not in table.column_names:
             raise UserError(f"{path}: column '{name}' is missing; {nearest(name, table.column_names)}")
     if not table.num_rows:
-        raise UserError(f"{path}: the table has no rows")
+        raise NoRowsError(f"{path}: the table has no rows")
     return {name: table[name].to_pylist() for name in wanted}
 
 

@@ -36,6 +36,9 @@ STARTS, REFIT_STARTS = 20, 3
 # Residuals this many times the noise between replicates say that the form of the law is wrong.
 LACK_OF_FIT = 2.0
 
+# So near to a bound, as a share of what is allowed, is at it.
+AT_BOUND = 1e-3
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -575,8 +578,10 @@ def _of_the_fit(
 
 
 def _at_bounds(problem: Problem, theta: Reals) -> list[str]:
-    """Parameters that move when a coordinate at its bound is moved."""
-    stuck = np.flatnonzero((theta <= problem.lowest) | (theta >= problem.highest))
+    """Parameters that move when a coordinate at its bound is moved; a descent may stop just short of one."""
+    width = problem.highest - problem.lowest
+    near = np.where(np.isfinite(width), AT_BOUND * width, 0.0)
+    stuck = np.flatnonzero((theta <= problem.lowest + near) | (theta >= problem.highest - near))
     out: list[str] = []
     for at in stuck:
         other = theta.copy()

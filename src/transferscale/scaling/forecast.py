@@ -246,16 +246,17 @@ def cuts(course: Course, places: Sequence[float], within: float) -> list[float]:
 
     What is left must suffice for a test, and of a quiet cut all of the range ahead must have been seen.
     """
-    wanted = [place / factor for place in places for factor in AHEAD if factor < within]
     end = float(course.places[-1])
-    wanted += [
+    quiet = [
         until
         for until in (end / within, end / within**1.5, end / within**2)
         if not any(until / within < place <= within * until for place in places)
     ]
+    # The points are apart, so that the last before a cut may be farther from the break than the forecast looks.
+    wanted = [(place / factor, place / within) for place in places for factor in AHEAD if factor < within]
     found = set()
-    for until in wanted:
+    for until, least in [*wanted, *((until, 0.0) for until in quiet)]:
         at = course.places[course.places <= until]
-        if len(at) >= fewest_places(1) and np.ptp(course.y[course.x <= at[-1]]) > 0:
+        if len(at) >= fewest_places(1) and at[-1] >= least and np.ptp(course.y[course.x <= at[-1]]) > 0:
             found.add(float(at[-1]))
     return sorted(found)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferscale.errors import UserError
-from transferscale.scaling.columns import number, read_columns
+from transferscale.scaling.columns import NoRowsError, number, read_columns
 from transferscale.scaling.metrics import Ints, Reals
 
 
@@ -45,7 +45,7 @@ def read_points(
 ) -> tuple[list[Points], list[str]]:
     """Points of every group, in the order of the groups' names, and a sentence for each group that has none.
 
-    Rows without a value (empty, NaN) are left out with a note.
+    Rows without a value (empty, NaN) are left out with a note; of a table without rows there is the sentence alone.
 
     Parameters
     ----------
@@ -59,7 +59,10 @@ def read_points(
     """
     numeric = [*x, y, *([weight] if weight else [])]
     labels = [*group, *(name for name in (cluster, pair) if name), *([holdout[0]] if holdout else [])]
-    columns = read_columns(path, [*numeric, *labels])
+    try:
+        columns = read_columns(path, [*numeric, *labels])
+    except NoRowsError as error:
+        return [], [str(error)]
     held = np.zeros(len(columns[y]), dtype=np.bool_)
     if holdout:
         held = np.array([_same(value, holdout[1]) for value in columns[holdout[0]]])

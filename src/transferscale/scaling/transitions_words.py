@@ -112,10 +112,10 @@ def short_sizes(one: Change) -> str:
 
 def delay(metric: Grokking, control: Grokking | None) -> str:
     """The grokking delay on the metric and on the control."""
-    out = f"{metric.test_column} passes {metric.threshold:.4g} {decades(metric)} {metric.train_column}"
+    out = behind(metric)
     if control is None:
         return out
-    out += f", {control.test_column} passes {control.threshold:.4g} {decades(control)} {control.train_column}"
+    out += f", {behind(control)}"
     if metric.late is None or control.late is None:
         return out
     if metric.late:
@@ -123,13 +123,14 @@ def delay(metric: Grokking, control: Grokking | None) -> str:
     return out + ": no delay on the metric"
 
 
-def decades(one: Grokking) -> str:
-    """A delay as a clause."""
+def behind(one: Grokking) -> str:
+    """A delay in a sentence."""
     if one.mean is None:
-        return "at a time that cannot be told from"
-    ends = "" if one.interval is None else f" (95 % {one.interval[0]:.2f} to {one.interval[1]:.2f})"
-    bound = f"{one.bound} " if one.bound else ""
-    return f"{bound}{one.mean:.2f} decades{ends} after"
+        amount = "an unknown number of decades"
+    else:
+        ends = "" if one.interval is None else f" (95 % {one.interval[0]:.2f} to {one.interval[1]:.2f})"
+        amount = f"{f'{one.bound} ' if one.bound else ''}{one.mean:.2f} decades{ends}"
+    return f"{one.test_column} is {amount} behind {one.train_column} at {one.threshold:.4g}"
 
 
 def foretold(x: str, one: Forecast) -> str:

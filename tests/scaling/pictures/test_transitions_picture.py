@@ -67,7 +67,7 @@ def test_training_is_hollow_and_the_threshold_is_a_line() -> None:
     (panel,) = picture([one]).panels
     assert len(hollow(panel)) == 40
     assert "threshold 0.95" in texts(panel)
-    assert panel.lines[-1].startswith("test_accuracy passes ")
+    assert panel.lines[-1].startswith("test_accuracy is ")
 
 
 def test_a_forecast_is_shaded_and_the_curve_goes_on_dashed(found: Transitions) -> None:

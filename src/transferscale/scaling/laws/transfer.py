@@ -98,4 +98,4 @@ class FineTune:
 
     def derived(self, theta: Reals, log_x: Reals) -> dict[str, Reals]:
         """Factor on X that is worth as much as twice the fine-tuning data."""
-        return {"X_factor_worth_2x_D_f": 2 ** (theta[..., 3] / theta[..., 2])}
+        return {"X_factor_worth_2x_D_f": exponential(np.log(2) * theta[..., 3] / theta[..., 2])}

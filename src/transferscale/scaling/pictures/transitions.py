@@ -17,7 +17,7 @@ from transferscale.scaling.pictures.numbers import amount, around
 from transferscale.scaling.pictures.palette import INK, SERIES
 from transferscale.scaling.pictures.plane import Axis, Plane
 from transferscale.scaling.transitions import Transitions
-from transferscale.scaling.transitions_words import decades, sharp, short_sizes, tested
+from transferscale.scaling.transitions_words import behind, sharp, short_sizes, tested
 
 # So many points would hide the law.
 MANY = 60
@@ -160,7 +160,7 @@ def _lines(one: Transitions, role: str, own: Change, delay: Grokking | None) -> 
     lines.append(ending(short_sizes(own)))
     if delay is not None:
         # Not with a capital, for it begins with a column's name.
-        lines.append(f"{delay.test_column} passes {decades(delay)} {delay.train_column}.")
+        lines.append(f"{behind(delay)}.")
     if role == "metric" and one.forecast is not None:
         known = f"{one.forecast.p_coming:.2g}" if one.forecast.p_coming is not None else ""
         lines.append(
