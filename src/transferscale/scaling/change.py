@@ -12,6 +12,7 @@ import numpy as np
 
 from transferscale.scaling.breaks import Counted, count_breaks, fewest_places, problem_of
 from transferscale.scaling.breakthrough import Sharpness, sharpness
+from transferscale.scaling.compare_verdict import number
 from transferscale.scaling.course import Course
 from transferscale.scaling.fit import REFIT_STARTS, STARTS
 from transferscale.scaling.identification import IDENTIFIED_FACTOR
@@ -173,15 +174,15 @@ def _runs(course: Course, problem: Problem, best: Reals) -> Reals | None:
     if many < 2:
         return None
     theta, after = np.empty((many, size)), 0.0
-    for number in range(many):
-        own = course.member == number
+    for at in range(many):
+        own = course.member == at
         x = course.x[own]
         if len(np.unique(x)) <= size or (x[0], x[-1]) != (course.x[0], course.x[-1]):
             return None
         alone = Problem.of(problem.law, problem.log_x[own], course.log_y[own], problem.objective)
         starts = np.concatenate([best[:REFIT_STARTS], optima(alone, course.log_y[own], STARTS)[0][:1]])
         found, value = refit(alone, course.log_y[None, own], np.clip(starts, alone.lowest, alone.highest))
-        theta[number], after = found[0], after + float(value[0])
+        theta[at], after = found[0], after + float(value[0])
     # Runs whose level alone differs share their break.
     residual = course.log_y - problem.law.log_value(best[0], problem.log_x)
     level = np.bincount(course.member, residual) / np.bincount(course.member)
@@ -203,7 +204,7 @@ def _breaks(
         if low <= first or high >= last:
             reason = "it may lie outside of the points"
         elif high > IDENTIFIED_FACTOR * low:
-            reason = f"its place is known within a factor of {high / low:.3g} only"
+            reason = f"its place is known within a factor of {number(high / low)} only"
         width = ends[f"width{i}"]
         found.append(
             Break(
@@ -266,7 +267,10 @@ def _answer(course: Course, counted: Counted, breaks: tuple[Break, ...], draws: 
     for one in breaks:
         low, high = one.width_interval
         if not one.identified:
-            return "not identified", f"of the break at {one.x:.3g}, {one.reason}"
+            return "not identified", f"of the break at {number(one.x)}, {one.reason}"
         if low < SHARP:
-            return "not identified", f"the break at {one.x:.3g} takes a factor of {low:.3g} to {high:.3g}"
+            return (
+                "not identified",
+                f"the break at {number(one.x)} takes a factor of {number(low)} to {number(high)}",
+            )
     return ("gradual" if breaks else "none"), ""

@@ -12,6 +12,7 @@ import numpy as np
 
 from transferscale.errors import UserError
 from transferscale.scaling.change import Change, change
+from transferscale.scaling.compare_verdict import number
 from transferscale.scaling.course import course
 from transferscale.scaling.forecast import Forecast, forecast
 from transferscale.scaling.grokking import Grokking, grokking
@@ -289,12 +290,12 @@ def _warnings(metric: Change, control: Change | None, delays: Delays | None) -> 
                 "tests and intervals take into account"
             )
         out += [
-            f"{name}: the break at {found.x:.3g} is not identified: {found.reason}"
+            f"{name}: the break at {number(found.x)} is not identified: {found.reason}"
             for found in one.breaks
             if not found.identified
         ]
         out += [
-            f"{name}: the break at {found.x:.3g} is sharper than the points can show; its width is an upper bound"
+            f"{name}: the break at {number(found.x)} is sharper than the points can show; its width is an upper bound"
             for found in one.breaks
             if found.identified and not found.resolved
         ]

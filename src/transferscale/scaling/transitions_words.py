@@ -139,7 +139,9 @@ def foretold(x: str, one: Forecast) -> str:
     if one.interval is None or one.x is None:
         return f"whether a faster fall comes {span} cannot be told: {one.reason}"
     low, high = one.interval
-    place = f"{x} {number(one.x)} (95 % {number(low)} to {number(high)})"
+    # The forecast looks no farther than that.
+    later = " or later" if high > one.last * one.within * (1 - 1e-6) else ""
+    place = f"{x} {number(one.x)} (95 % {number(low)} to {number(high)}{later})"
     if one.answer == "coming":
         return f"a faster fall is coming {span} with probability {one.p_coming:.2g}, at {place}"
     return f"a faster fall is under way with probability {(one.p_coming or 0) + (one.p_under_way or 0):.2g}, at {place}"

@@ -93,9 +93,13 @@ def _y_axis(one: Transitions, role: str, own: Change) -> Axis:
     values = [own.course.y]
     if role in one.trained:
         values.append(one.trained[role][1])
-    if role == "metric" and one.forecast is not None and own.course.outcome.score:
-        values.append(np.array([own.course.outcome.ceiling]))
     middle, _, _ = own.curve(own.course.places)
+    if role == "metric" and one.forecast is not None:
+        # The law beyond the points, as far as it does not press them together.
+        ahead = np.log(own.curve(np.array([_end(one)]))[0]) if log else own.curve(np.array([_end(one)]))[0]
+        seen = np.log(own.course.error) if log else own.course.y
+        ends = np.clip(ahead, seen.min() - np.ptp(seen), seen.max() + np.ptp(seen))
+        values.append(np.exp(ends) if log else ends)
     everything = np.concatenate([*values, middle])
     if log:
         everything = everything[everything > 0]
@@ -120,7 +124,9 @@ def _panel(one: Transitions, role: str, own: Change, plane: Plane, name: str) ->
         if low is not None and high is not None:
             layers.append(plane.band(grid, low, high, BLUE))
     named: list[tuple[float, str]] = []
-    for found in own.breaks:
+    # A break that may lie beyond the points is what is foretold.
+    shown = [found for found in own.breaks if found.identified or told is None or told.x is None]
+    for found in shown:
         layers += _break(plane, own, found)
         known = "" if found.identified else ", not identified"
         named.append((found.x, f"break {around(found.x, found.interval)}{known}"))
