@@ -23,9 +23,9 @@ def test_an_empty_table_keeps_its_columns(tmp_path, name):
 
 def test_rows_come_back_and_the_same_rows_give_the_same_bytes(tmp_path):
     rows = [{"clip_id": "a", "offset": 1, "motion": 0.5}, {"clip_id": "b", "offset": 2}]
-    for name in ("one", "two"):
+    for name in ("one.parquet", "two.parquet"):
         write_table(tmp_path / name, "clips", rows)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
     back = read_table(tmp_path / "one", "clips")
     assert back["clip_id"].to_pylist() == ["a", "b"]
     assert back["motion"].to_pylist() == [0.5, None]
@@ -33,9 +33,9 @@ def test_rows_come_back_and_the_same_rows_give_the_same_bytes(tmp_path):
 
 def test_an_undeclared_column_is_refused_but_participants_columns_are_kept(tmp_path):
     with pytest.raises(ValueError, match="no columns"):
-        write_table(tmp_path / "t", "clips", [{"clip": "a"}])
-    write_table(tmp_path / "t", "recordings", [{"subject": "sub-1", "participant.Age": "7"}])
-    assert read_table(tmp_path / "t", "recordings")["participant.Age"].to_pylist() == ["7"]
+        write_table(tmp_path / "t.parquet", "clips", [{"clip": "a"}])
+    write_table(tmp_path / "t.parquet", "recordings", [{"subject": "sub-1", "participant.Age": "7"}])
+    assert read_table(tmp_path / "t.parquet", "recordings")["participant.Age"].to_pylist() == ["7"]
 
 
 def test_a_file_of_another_kind_is_told_in_one_sentence(tmp_path):
@@ -57,8 +57,8 @@ def test_columns_written_from_buffers_are_what_arrow_itself_would_write(tmp_path
         TEXTS: [["x", "yy"], [], ["z"]],
     }
     columns = {name: values[kind] for name, (kind, _) in TABLES["predictions"].columns.items()}
-    write_columns(tmp_path / "t", "predictions", columns)
-    back = read_table(tmp_path / "t", "predictions")
+    write_columns(tmp_path / "t.parquet", "predictions", columns)
+    back = read_table(tmp_path / "t.parquet", "predictions")
     expected = pa.Table.from_pydict(columns, schema=TABLES["predictions"].schema)
     assert back.drop_columns(["y_true", "y_pred"]).equals(expected.drop_columns(["y_true", "y_pred"]))
     assert str(back["y_true"].to_pylist()) == str([0.5, float("nan"), 1.0])
@@ -72,17 +72,24 @@ def test_a_value_of_another_type_is_refused(tmp_path, column, value):
     values = {TEXT: "a", INT: 1, REAL: 0.5, REALS: [0.1], TEXTS: ["x"]}
     columns = {name: [values[kind]] for name, (kind, _) in TABLES["predictions"].columns.items()}
     with pytest.raises(ValueError, match="value of another type"):
-        write_columns(tmp_path / "t", "predictions", {**columns, column: [value]})
+        write_columns(tmp_path / "t.parquet", "predictions", {**columns, column: [value]})
 
 
 def test_writing_and_reading_columns_imports_no_pandas(tmp_path):
     code = f"""
 import sys
 from transferscale.tables import TABLES, read_table, write_columns
-write_columns({str(tmp_path / "t")!r}, "predictions", {{name: [] for name in TABLES["predictions"].columns}})
-read_table({str(tmp_path / "t")!r}, "predictions").to_pylist()
+write_columns({str(tmp_path / "t.parquet")!r}, "predictions", {{name: [] for name in TABLES["predictions"].columns}})
+read_table({str(tmp_path / "t.parquet")!r}, "predictions").to_pylist()
 print("pandas" in sys.modules)
 """
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
     )
+
+
+def test_a_table_is_not_written_under_the_name_of_another_format(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"laws.csv: the laws table is written as parquet; name a .parquet file"
+    ):
+        write_table(tmp_path / "laws.csv", "laws", [])
