@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from benchmarks.machine import heading, publish
 
-from transferscale.scaling.breaks import LEVEL
-from transferscale.scaling.change import change
-from transferscale.scaling.course import Course, course
+from transferscale.scaling.changes.breaks import LEVEL
+from transferscale.scaling.changes.change import change
+from transferscale.scaling.changes.course import Course, course
 from transferscale.scaling.laws.broken import TRANSITION, Broken
 
 BREAK = 1e8

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from benchmarks.machine import heading, publish
 
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
+from transferscale.scaling.fits.resample import RELIABLE
 from transferscale.scaling.laws import law
-from transferscale.scaling.resample import RELIABLE
 
 DESIGNS = {
     "power": {"b": 5.0, "c": 0.1},

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from benchmarks.machine import heading, publish
 
-from transferscale.scaling.compare import compare
+from transferscale.scaling.comparisons.compare import compare
+from transferscale.scaling.fits.points import Points
 from transferscale.scaling.metrics import Reals
-from transferscale.scaling.points import Points
 
 Law = Callable[[Reals], Reals]
 SIZES, AT = np.geomspace(1e5, 1e7, 6), 1e6

@@ -17,12 +17,12 @@ import numpy as np
 from benchmarks.learning_curves import DOMAINS, FILES
 from benchmarks.machine import heading, publish
 
-from transferscale.scaling.change import change
-from transferscale.scaling.course import Course, course
-from transferscale.scaling.forecast import AHEAD, WITHIN, Backtest, backtest
+from transferscale.scaling.changes.change import change
+from transferscale.scaling.changes.course import Course, course
+from transferscale.scaling.changes.forecast import AHEAD, WITHIN, Backtest, backtest
+from transferscale.scaling.changes.table import BACKTEST_DRAWS
+from transferscale.scaling.fits.points import read_points
 from transferscale.scaling.laws.broken import TRANSITION, Broken
-from transferscale.scaling.points import read_points
-from transferscale.scaling.transitions_table import BACKTEST_DRAWS
 
 PLACES, NOISES = np.geomspace(1e6, 1e10, 25), (0.005, 0.02)
 BREAK = 1e6 * 10 ** (4 * 0.7)

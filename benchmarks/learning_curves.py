@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from benchmarks.machine import heading, publish
 
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
+from transferscale.scaling.fits.points import Points, read_points
+from transferscale.scaling.fits.table import Request, fit_points
 from transferscale.scaling.laws import law
 from transferscale.scaling.laws.chinchilla import FLOPS
-from transferscale.scaling.points import Points, read_points
-from transferscale.scaling.table_fits import Request, fit_points
 
 DOMAINS = ("IC", "NMT", "LM", "BB")
 FILES = ("benchmark.vision.csv", "benchmark.lang.csv")

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from benchmarks.machine import heading, publish
 
-from transferscale.scaling.cost import Prices, Rate
-from transferscale.scaling.need import Task
-from transferscale.scaling.plan import plan
-from transferscale.scaling.relative import relative
-from transferscale.scaling.target import target_of
-from transferscale.scaling.ways import LEAST, REACHABLE, Question, Runs
+from transferscale.scaling.plans.cost import Prices, Rate
+from transferscale.scaling.plans.plan import plan
+from transferscale.scaling.plans.target import target_of
+from transferscale.scaling.plans.ways import LEAST, REACHABLE, Question, Runs
+from transferscale.scaling.requirements.need import Task
+from transferscale.scaling.requirements.relative import relative
 
 E, A, ALPHA, BETA = 0.2, 45.0, 0.11, 0.35
 SUBJECTS = np.array([8.0, 16.0, 32.0, 64.0, 128.0])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from transferscale.scaling.course import Course, course
+from transferscale.scaling.changes.course import Course, course
 from transferscale.scaling.laws.broken import TRANSITION, Broken
 from transferscale.scaling.metrics import Reals
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from transferscale.scaling.cells import Cell as Tested
+from transferscale.scaling.gains.cells import Cell as Tested
 from transferscale.study.grid import Cell, Grid
 from transferscale.study.study import Study
 

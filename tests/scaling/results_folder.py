@@ -14,7 +14,7 @@ from transferscale.artefacts import Stopwatch, write_json, write_provenance
 from transferscale.cli import app
 from transferscale.scaling import curves
 from transferscale.scaling.checkpoints import checkpoints
-from transferscale.scaling.gains import run
+from transferscale.scaling.gains.study import run
 from transferscale.study.grid import Cell, Grid
 from transferscale.study.load import load_study, read_yaml
 from transferscale.study.study import Study

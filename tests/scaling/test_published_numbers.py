@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from tests.scaling.laws.planted import CHINCHILLA
-from transferscale.scaling.auto import fit_auto
-from transferscale.scaling.fit import Fit, fit
+from transferscale.scaling.fits.auto import fit_auto
+from transferscale.scaling.fits.fit import Fit, fit
+from transferscale.scaling.fits.objectives import Huber, Likelihood, Log1pLsq, LogLsq, Objective
 from transferscale.scaling.laws.broken import Broken
 from transferscale.scaling.laws.chinchilla import Chinchilla
 from transferscale.scaling.metrics import Reals
-from transferscale.scaling.objectives import Huber, Likelihood, Log1pLsq, LogLsq, Objective
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("TRANSFERSCALE_DATA", ROOT / "../shared/data")) / "scaling"

@@ -16,9 +16,9 @@ from transferscale.report import comparisons, losses, plans
 from transferscale.report.arms import METRICS, theme
 from transferscale.report.figures import draw
 from transferscale.report.verdict import boxes, corpus_words, known_answers, primary_rows, sentences
-from transferscale.scaling.compare import Comparison
+from transferscale.scaling.comparisons.compare import Comparison
 from transferscale.scaling.curves import arm_curves, compared, fitted, scale_curves
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.pictures import fit as law_pictures
 from transferscale.scaling.pictures.page import embed, head
 from transferscale.study.grid import Grid

@@ -7,7 +7,7 @@ from typing import Any
 
 from transferscale.errors import UserError
 from transferscale.report.tasks import READ_OUTS, TaskOf, shown_depth, tasks
-from transferscale.scaling.compare import Comparison
+from transferscale.scaling.comparisons.compare import Comparison
 from transferscale.scaling.curves import against_labels, against_scale
 from transferscale.scaling.pictures.compare import picture
 from transferscale.scaling.pictures.page import embed

@@ -12,7 +12,7 @@ import numpy as np
 
 from transferscale.artefacts import atomic
 from transferscale.report.arms import variables_by_colour
-from transferscale.scaling.effective_data import isotonic
+from transferscale.scaling.gains.effective_data import isotonic
 from transferscale.scaling.pictures.palette import GRID, INK, MUTED
 
 if TYPE_CHECKING:

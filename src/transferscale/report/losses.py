@@ -11,7 +11,7 @@ import numpy as np
 import vl_convert
 
 from transferscale.artefacts import atomic
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.metrics import Reals
 from transferscale.scaling.pictures import laws
 from transferscale.scaling.pictures.canvas import Panel, Picture

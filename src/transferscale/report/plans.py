@@ -7,13 +7,13 @@ from typing import Any
 
 from transferscale.errors import UserError
 from transferscale.report.tasks import READ_OUTS, TaskOf, tasks
-from transferscale.scaling.cost import given_rate, prices_of
 from transferscale.scaling.pictures.page import embed
 from transferscale.scaling.pictures.plan import picture
-from transferscale.scaling.plan import Plan
-from transferscale.scaling.plan_study import plan_study, study_rate
-from transferscale.scaling.target import target_of
-from transferscale.scaling.ways import Question
+from transferscale.scaling.plans.cost import given_rate, prices_of
+from transferscale.scaling.plans.plan import Plan
+from transferscale.scaling.plans.study import plan_study, study_rate
+from transferscale.scaling.plans.target import target_of
+from transferscale.scaling.plans.ways import Question
 from transferscale.study.study import Study
 
 Rows = Sequence[Mapping[str, Any]]

@@ -9,7 +9,7 @@ from typing import Any
 
 from transferscale.errors import UserError
 from transferscale.report.arms import METRICS
-from transferscale.scaling.verdict import negligible
+from transferscale.scaling.gains.verdict import negligible
 from transferscale.study.study import Study
 from transferscale.study.verdict import Claim
 

@@ -1,1 +1,21 @@
-"""Scores, gains and scaling laws, each with its uncertainty. No torch: everything here works on tables."""
+"""Fitting, comparing and acting on scaling laws, on anybody's table. No torch.
+
+The verbs of the command line are functions here: :func:`fit`, :func:`compare`, :func:`gain`, :func:`plan`,
+:func:`relative` and :func:`transitions`. They are imported when they are used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transferscale.scaling.verbs import compare, fit, gain, plan, relative, transitions
+
+__all__ = ["compare", "fit", "gain", "plan", "relative", "transitions"]
+
+
+def __getattr__(name: str) -> Any:
+    """A verb, at its first use."""
+    if name not in __all__:
+        raise AttributeError(f"module 'transferscale.scaling' has no attribute '{name}'")
+    from transferscale.scaling import verbs
+
+    return getattr(verbs, name)

@@ -11,10 +11,10 @@ from typing import Any
 
 from transferscale.artefacts import Stopwatch, write_provenance
 from transferscale.errors import UserError
-from transferscale.scaling.compare import Comparison, compare
-from transferscale.scaling.fit import Fit
-from transferscale.scaling.points import Points, read_points, where
-from transferscale.scaling.table_fits import Request, fit_points
+from transferscale.scaling.comparisons.compare import Comparison, compare
+from transferscale.scaling.fits.fit import Fit
+from transferscale.scaling.fits.points import Points, read_points, where
+from transferscale.scaling.fits.table import Request, fit_points
 from transferscale.study.study import Study
 from transferscale.tables import read_table, write_table
 

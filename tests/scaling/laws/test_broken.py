@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
+from transferscale.scaling.fits.objectives import LogLsq
+from transferscale.scaling.fits.solve import Problem, optima
 from transferscale.scaling.laws.broken import TRANSITION, Broken
 from transferscale.scaling.laws.power import PowerFloor
-from transferscale.scaling.objectives import LogLsq
-from transferscale.scaling.solve import Problem, optima
 
 X = np.geomspace(1e3, 1e7, 40)
 NATURAL = {"a": 0.05, "b": 3.0, "c0": 0.1, "c1": 0.4, "d1": 1e5, "f1": 0.2}

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scaling.laws.planted import CHINCHILLA, grid
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
+from transferscale.scaling.fits.objectives import LogLsq
+from transferscale.scaling.fits.solve import Problem, optima
 from transferscale.scaling.laws.chinchilla import (
     Chinchilla,
     ChinchillaFrontier,
@@ -14,8 +16,6 @@ from transferscale.scaling.laws.chinchilla import (
     RepeatedData,
     saturated,
 )
-from transferscale.scaling.objectives import LogLsq
-from transferscale.scaling.solve import Problem, optima
 
 R_D, R_N = 15.387756, 5.309743  # of Muennighoff et al. 2023
 

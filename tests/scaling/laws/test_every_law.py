@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from tests.scaling.laws.planted import NAMES, PLANTED, Planted, known_forms, planted_forms
 from transferscale.errors import UserError
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
+from transferscale.scaling.fits.objectives import LogLsq
+from transferscale.scaling.fits.outcome import Outcome
+from transferscale.scaling.fits.solve import Problem, optima
 from transferscale.scaling.laws import FORMS, law
 from transferscale.scaling.metrics import Reals
-from transferscale.scaling.objectives import LogLsq
-from transferscale.scaling.outcome import Outcome
-from transferscale.scaling.solve import Problem, optima
 
 EVERY = pytest.mark.parametrize("name", NAMES)
 SHARES = st.lists(st.floats(0.02, 0.98), min_size=12, max_size=12)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
 from transferscale.scaling.laws.learning_curves import M1, M2, M3, M4, logit_between
 
 X = np.geomspace(1e4, 1e8, 12)

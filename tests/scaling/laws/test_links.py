@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
 from transferscale.scaling.laws.links import ExpLink, SigmoidLink
 
 LOSS = np.linspace(2.0, 4.0, 15)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
 from transferscale.scaling.laws.power import Power, PowerFloor
 
 X = np.geomspace(1e3, 1e6, 8)

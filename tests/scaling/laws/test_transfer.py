@@ -5,7 +5,7 @@ import pytest
 
 from tests.scaling.laws.planted import PLANE
 from transferscale.errors import UserError
-from transferscale.scaling.fit import fit
+from transferscale.scaling.fits.fit import fit
 from transferscale.scaling.laws.transfer import FineTune, Transfer
 
 HERNANDEZ = {"k": 1.9e4, "alpha": 0.18, "beta": 0.38}  # text to Python, Hernandez et al. 2021

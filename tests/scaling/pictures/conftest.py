@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transferscale.scaling.fit import Fit, fit
+from transferscale.scaling.fits.fit import Fit, fit
 
 BREAK = 2e4
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.scaling.pictures.marks import dashed, filled, hollow, marks, ranges, texts, uprights
-from transferscale.scaling.compare import Comparison, compare
+from transferscale.scaling.comparisons.compare import Comparison, compare
+from transferscale.scaling.fits.points import Points
 from transferscale.scaling.pictures.compare import picture
 from transferscale.scaling.pictures.palette import ARMS
-from transferscale.scaling.points import Points
 
 
 def _points(factor: float, exponent: float, largest: float = 1e8) -> Points:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from transferscale.errors import UserError
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.pictures.files import checked
 from transferscale.scaling.pictures.fit import draw_fit
 
@@ -98,7 +98,7 @@ def test_a_good_path_is_given_back() -> None:
 
 def test_what_draws_is_loaded_only_for_a_picture() -> None:
     code = (
-        "import sys; import transferscale.scaling.fit, transferscale.scaling.pictures.files, transferscale.cli; "
+        "import sys; import transferscale.scaling.fits.fit, transferscale.scaling.pictures.files, transferscale.cli; "
         "sys.exit(any(name in sys.modules for name in ('altair', 'vl_convert')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

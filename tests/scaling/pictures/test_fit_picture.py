@@ -9,7 +9,7 @@ import pytest
 
 from tests.scaling.pictures.conftest import BREAK
 from tests.scaling.pictures.marks import dashed, filled, hollow, marks, ranges, texts, uprights
-from transferscale.scaling.fit import Fit, fit
+from transferscale.scaling.fits.fit import Fit, fit
 from transferscale.scaling.pictures.fit import picture
 from transferscale.scaling.pictures.slices import MOST, slices_of
 

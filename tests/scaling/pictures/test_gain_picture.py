@@ -6,8 +6,8 @@ import pytest
 
 from tests.scaling.pictures.marks import dashed, filled, hollow, layers, marks, texts
 from tests.scaling.planted_predictions import table_rows, write_csv
+from transferscale.scaling.gains.table import Gains, gain_table
 from transferscale.scaling.pictures.gain import picture
-from transferscale.scaling.table_gains import Gains, gain_table
 
 
 @pytest.fixture(scope="module")

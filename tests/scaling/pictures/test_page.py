@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import replace
 
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.pictures.fit import picture
 from transferscale.scaling.pictures.page import embed, head
 from transferscale.scaling.pictures.palette import pairs

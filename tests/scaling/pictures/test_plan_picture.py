@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tests.scaling.pictures.marks import dashed, marks, ranges, texts
-from transferscale.scaling.cost import given_rate, prices_of
 from transferscale.scaling.pictures.plan import picture
-from transferscale.scaling.plan import Plan, plan
-from transferscale.scaling.target import target_of
-from transferscale.scaling.ways import LEAST, Question, Runs
+from transferscale.scaling.plans.cost import given_rate, prices_of
+from transferscale.scaling.plans.plan import Plan, plan
+from transferscale.scaling.plans.target import target_of
+from transferscale.scaling.plans.ways import LEAST, Question, Runs
 
 
 def _runs(arm: str, compute: list[float], counts: tuple[int, ...] = (8, 16, 32, 64, 128)) -> Runs:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.scaling.pictures.marks import dashed, marks
-from transferscale.scaling.need import AT_LEAST, AT_MOST, UNKNOWN, Need
-from transferscale.scaling.need_law import need_law
 from transferscale.scaling.pictures.relative import picture
-from transferscale.scaling.relative import Relative
-from transferscale.scaling.target import target_of
+from transferscale.scaling.plans.target import target_of
+from transferscale.scaling.requirements.need import AT_LEAST, AT_MOST, UNKNOWN, Need
+from transferscale.scaling.requirements.need_law import need_law
+from transferscale.scaling.requirements.relative import Relative
 
 
 def _need(place: float, bound: str = "", opened: str = "") -> Need:

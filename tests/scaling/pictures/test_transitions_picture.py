@@ -8,9 +8,9 @@ import pytest
 
 from tests.scaling.pictures.marks import dashed, filled, hollow, marks, ranges, texts, uprights
 from tests.scaling.planted_courses import BREAK, loss
-from transferscale.scaling.forecast import Forecast
+from transferscale.scaling.changes.forecast import Forecast
+from transferscale.scaling.changes.transitions import Transitions, transitions
 from transferscale.scaling.pictures.transitions import draw_transitions, picture
-from transferscale.scaling.transitions import Transitions, transitions
 
 X = np.geomspace(1e6, 1e10, 20)
 

@@ -10,7 +10,7 @@ from transferscale.cli import options
 from transferscale.cli.options import Verb
 
 if TYPE_CHECKING:
-    from transferscale.scaling.compare import Comparison, FamilyPair
+    from transferscale.scaling.comparisons.compare import Comparison, FamilyPair
 
 
 @click.command(
@@ -109,8 +109,8 @@ def compare(
     range", or "not identified" with the reason. With --group the result is a list with one object a group.
     """
     from transferscale.artefacts import Stopwatch
-    from transferscale.scaling.compare_table import compare_table, write_comparisons
-    from transferscale.scaling.objectives import objective
+    from transferscale.scaling.comparisons.table import compare_table, write_comparisons
+    from transferscale.scaling.fits.objectives import objective
 
     watch = Stopwatch()
     found, left_out = compare_table(
@@ -144,7 +144,7 @@ def compare(
         plain = [one.as_json() for one in found]
         click.echo(json.dumps(plain if group or not plain else plain[0], indent=2, allow_nan=False))
     elif layout == "csv":
-        from transferscale.scaling.table_gains import as_text
+        from transferscale.scaling.gains.table import as_text
 
         # One column a group, as in the table that was read.
         rows = [{**row, "group": one.group} for one in found for row in one.rows()]
@@ -157,7 +157,7 @@ def compare(
 
 def _text(found: "Comparison") -> str:
     """One comparison for a person."""
-    from transferscale.scaling.compare_verdict import number
+    from transferscale.scaling.comparisons.verdict import number
 
     name = ", ".join(f"{key} {value}" for key, value in found.group.items())
     window = found.window
@@ -177,7 +177,7 @@ def _text(found: "Comparison") -> str:
 
 def _multipliers(pair: "FamilyPair", found: "Comparison") -> list[str]:
     """Scale of one family over that of the other at each level."""
-    from transferscale.scaling.compare_verdict import number
+    from transferscale.scaling.comparisons.verdict import number
 
     first, second = pair.families
     out = []

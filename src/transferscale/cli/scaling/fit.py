@@ -11,7 +11,7 @@ from transferscale.cli.options import Verb
 from transferscale.errors import UserError
 
 if TYPE_CHECKING:
-    from transferscale.scaling.fit import Fit
+    from transferscale.scaling.fits.fit import Fit
 
 LAWS = (
     "power, power-floor, m1 to m4, broken, chinchilla (x = N, x2 = D; or x = C), repeated (D, U; or N, D, U), "
@@ -122,10 +122,10 @@ def fit(
     empty_ok: bool,
 ) -> None:
     """Fit a scaling law to any CSV, TSV or parquet table, with intervals and warnings."""
-    from transferscale.scaling.laws_table import as_csv, write_laws
-    from transferscale.scaling.preregister import held, read_preregistration
-    from transferscale.scaling.preregister import preregister as write_down
-    from transferscale.scaling.table_fits import Request, fit_table
+    from transferscale.scaling.fits.preregister import held, read_preregistration
+    from transferscale.scaling.fits.preregister import preregister as write_down
+    from transferscale.scaling.fits.rows import as_csv, write_laws
+    from transferscale.scaling.fits.table import Request, fit_table
 
     registered = read_preregistration(preregistered) if preregistered else None
     if preregister and not at:

@@ -61,7 +61,7 @@ def gain(
     if table is None:
         if study is None or predictions is None or scores is None or gains is None:
             raise click.UsageError("give a TABLE, or --study, --predictions, --scores and --gains")
-        from transferscale.scaling.gains import run
+        from transferscale.scaling.gains.study import run
         from transferscale.study.load import load_study
 
         run(load_study(study), predictions, scores, gains, tell=lambda text: click.echo(text, err=True))
@@ -70,8 +70,8 @@ def gain(
         raise click.UsageError("give either a TABLE or --study, not both")
     if arm is None or reference is None or metric is None:
         raise click.UsageError("with a TABLE, give --arm, --reference and --metric")
-    from transferscale.scaling.comparison import ASSUMPTION
-    from transferscale.scaling.table_gains import as_text, gain_table, write_gains
+    from transferscale.scaling.gains.comparison import ASSUMPTION
+    from transferscale.scaling.gains.table import as_text, gain_table, write_gains
 
     found = gain_table(table, arm, reference, metric, against=against, sesoi=sesoi, group=group)
     if out is not None:

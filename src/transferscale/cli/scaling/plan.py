@@ -10,8 +10,8 @@ from transferscale.cli import options
 from transferscale.cli.options import Verb
 
 if TYPE_CHECKING:
-    from transferscale.scaling.plan import Plan
-    from transferscale.scaling.ways import Amount, Option, Way
+    from transferscale.scaling.plans.plan import Plan
+    from transferscale.scaling.plans.ways import Amount, Option, Way
 
 
 @click.command(
@@ -97,9 +97,9 @@ def plan(
     --study, --scores and --checkpoints; its FLOP rate is then measured, and its section `plan` says what is not given
     here.
     """
-    from transferscale.scaling.cost import given_rate, prices_of
-    from transferscale.scaling.target import target_of
-    from transferscale.scaling.ways import Question
+    from transferscale.scaling.plans.cost import given_rate, prices_of
+    from transferscale.scaling.plans.target import target_of
+    from transferscale.scaling.plans.ways import Question
 
     if table is None and (study is None or scores is None or checkpoints is None):
         raise click.UsageError("give a TABLE, or --study, --scores and --checkpoints")
@@ -130,17 +130,17 @@ def plan(
         return Question(wanted, rate, prices, law, beyond, subjects, bootstrap, seed, names)
 
     if table is not None:
-        from transferscale.scaling.plan_table import Columns, plan_table
+        from transferscale.scaling.plans.table import Columns, plan_table
 
         columns = Columns(compute, labels, score, arm, cluster)
         plans, refused = plan_table(table, question(), columns, group)
     elif loaded is not None and study is not None and scores is not None and checkpoints is not None:
-        from transferscale.scaling.plan_study import plan_study, study_rate
+        from transferscale.scaling.plans.study import plan_study, study_rate
 
         rate = rate or study_rate(loaded, study, checkpoints)
         plans, refused = plan_study(loaded, scores, checkpoints, question(), empty_ok)
     if out is not None:
-        from transferscale.scaling.plan import write_plans
+        from transferscale.scaling.plans.plan import write_plans
 
         write_plans(out, plans)
     if plot is not None and plans:
@@ -152,7 +152,7 @@ def plan(
     if layout == "json":
         click.echo(json.dumps([one.as_json() for one in plans], indent=2))
     elif layout == "csv":
-        from transferscale.scaling.table_gains import as_text
+        from transferscale.scaling.gains.table import as_text
 
         click.echo(as_text([row for one in plans for row in one.rows()]), nl=False)
     else:
@@ -189,7 +189,7 @@ def _option(plan: "Plan", one: "Option") -> list[str]:
 
 def _way(way: "Way", pretrained: bool) -> str:
     """One way in one line, with how far it is extrapolated."""
-    from transferscale.scaling.plan_words import extrapolated
+    from transferscale.scaling.plans.words import extrapolated
 
     name = {"least": "least cost", "least within the data": "within data"}.get(way.kind, "")
     parts = []

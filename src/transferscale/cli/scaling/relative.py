@@ -10,9 +10,9 @@ from transferscale.cli import options
 from transferscale.cli.options import Verb
 
 if TYPE_CHECKING:
-    from transferscale.scaling.need import Need
-    from transferscale.scaling.need_law import NeedLaw
-    from transferscale.scaling.relative import Relative
+    from transferscale.scaling.requirements.need import Need
+    from transferscale.scaling.requirements.need_law import NeedLaw
+    from transferscale.scaling.requirements.relative import Relative
 
 
 @click.command(
@@ -88,8 +88,8 @@ def relative(
     the requirement, and the least that comes close to the best score. For continual learning name the column of the
     sequence's diversity.
     """
-    from transferscale.scaling.relative_table import relative_table
-    from transferscale.scaling.target import METRICS, target_of
+    from transferscale.scaling.plans.target import METRICS, target_of
+    from transferscale.scaling.requirements.table import relative_table
 
     # A score of unknown name lies between 0 and 1 unless something else is said.
     named = metric or score
@@ -110,7 +110,7 @@ def relative(
         seed=seed,
     )
     if out is not None:
-        from transferscale.scaling.relative import write_relative
+        from transferscale.scaling.requirements.relative import write_relative
 
         write_relative(out, found)
     if plot is not None:
@@ -122,7 +122,7 @@ def relative(
     if layout == "json":
         click.echo(json.dumps([one.as_json() for one in found], indent=2))
     elif layout == "csv":
-        from transferscale.scaling.table_gains import as_text
+        from transferscale.scaling.gains.table import as_text
 
         click.echo(as_text([row for one in found for row in one.rows()]), nl=False)
     else:

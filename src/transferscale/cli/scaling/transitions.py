@@ -10,7 +10,7 @@ from transferscale.cli import options
 from transferscale.cli.options import Verb
 
 if TYPE_CHECKING:
-    from transferscale.scaling.transitions import Transitions
+    from transferscale.scaling.changes.transitions import Transitions
 
 
 @click.command(
@@ -87,7 +87,7 @@ def transitions(
     their own curves, cut off before their breaks.
     """
     from transferscale.artefacts import Stopwatch
-    from transferscale.scaling.transitions_table import backtest_groups, transitions_table, write_transitions
+    from transferscale.scaling.changes.table import backtest_groups, transitions_table, write_transitions
 
     watch = Stopwatch()
     found, refused = transitions_table(
@@ -124,7 +124,7 @@ def transitions(
                 one["forecast"]["backtest"] = tested.as_json() if tested else None
         click.echo(json.dumps(plain, indent=2, allow_nan=False))
     elif layout == "csv":
-        from transferscale.scaling.table_gains import as_text
+        from transferscale.scaling.gains.table import as_text
         from transferscale.tables import TABLES
 
         # Rows of breaks, delays and forecasts have different columns.
@@ -139,8 +139,8 @@ def transitions(
 
 def _text(found: "Transitions") -> str:
     """One curve for a person."""
-    from transferscale.scaling.compare_verdict import number
-    from transferscale.scaling.transitions_words import a_break, delay, foretold, sharp, sizes, tested
+    from transferscale.scaling.changes.words import a_break, delay, foretold, sharp, sizes, tested
+    from transferscale.scaling.comparisons.verdict import number
 
     name = ", ".join(f"{key} {value}" for key, value in found.group.items())
     course = found.metric.course

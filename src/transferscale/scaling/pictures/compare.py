@@ -6,7 +6,7 @@ from pathlib import Path
 import altair as alt
 import numpy as np
 
-from transferscale.scaling.compare import Comparison, FamilyPair
+from transferscale.scaling.comparisons.compare import Comparison, FamilyPair
 from transferscale.scaling.pictures import law_words, laws
 from transferscale.scaling.pictures.canvas import Panel, Picture
 from transferscale.scaling.pictures.files import write

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.pictures import law_words, laws, slices
 from transferscale.scaling.pictures.canvas import Panel, Picture
 from transferscale.scaling.pictures.files import write

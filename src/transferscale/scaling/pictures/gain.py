@@ -8,13 +8,13 @@ from typing import Any
 import altair as alt
 import numpy as np
 
+from transferscale.scaling.gains.table import Gains, to_draw
 from transferscale.scaling.pictures.canvas import Panel, Picture
 from transferscale.scaling.pictures.files import write
 from transferscale.scaling.pictures.layout import beside, ending, group_name, shared
 from transferscale.scaling.pictures.numbers import amount, around
 from transferscale.scaling.pictures.palette import MUTED, series
 from transferscale.scaling.pictures.plane import Axis, Plane
-from transferscale.scaling.table_gains import Gains, to_draw
 
 Row = Mapping[str, Any]
 WORDS = {"score": "{metric}", "gain": "gain in {metric}", "multiplier": "data multiplier"}

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.metrics import Reals
 from transferscale.scaling.pictures.layout import group_name
 from transferscale.scaling.pictures.numbers import amount, around

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import altair as alt
 import numpy as np
 
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.metrics import Reals
 from transferscale.scaling.pictures.law_words import point_words
 from transferscale.scaling.pictures.plane import Axis, Plane

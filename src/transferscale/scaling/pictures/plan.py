@@ -6,7 +6,7 @@ from pathlib import Path
 import altair as alt
 import numpy as np
 
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.pictures import law_words, laws
 from transferscale.scaling.pictures.canvas import Panel, Picture
 from transferscale.scaling.pictures.files import write
@@ -15,8 +15,8 @@ from transferscale.scaling.pictures.layout import beside, group_name, short, siz
 from transferscale.scaling.pictures.numbers import amount, around
 from transferscale.scaling.pictures.palette import INK, series
 from transferscale.scaling.pictures.plane import FAINT, MARGIN, Axis, Plane
-from transferscale.scaling.plan import Plan
-from transferscale.scaling.ways import FRONTIER, LEAST, REACHABLE, Amount, Option, Way
+from transferscale.scaling.plans.plan import Plan
+from transferscale.scaling.plans.ways import FRONTIER, LEAST, REACHABLE, Amount, Option, Way
 
 # Scales of a plan by their place in a law, and what they are called.
 COMPUTE, SUBJECTS = 0, 1

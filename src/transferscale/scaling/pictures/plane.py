@@ -8,7 +8,7 @@ from typing import Any, Literal
 import altair as alt
 import numpy as np
 
-from transferscale.scaling.effective_data import isotonic
+from transferscale.scaling.gains.effective_data import isotonic
 from transferscale.scaling.metrics import Reals
 from transferscale.scaling.pictures.numbers import amount, linear_ticks, log_ticks, tick_labels
 from transferscale.scaling.pictures.palette import INK, MUTED, PAPER

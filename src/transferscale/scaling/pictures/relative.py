@@ -6,15 +6,15 @@ from pathlib import Path
 import altair as alt
 import numpy as np
 
-from transferscale.scaling.need import AT_LEAST, AT_MOST, UNKNOWN, Need
-from transferscale.scaling.need_law import NeedLaw
 from transferscale.scaling.pictures.canvas import Panel, Picture
 from transferscale.scaling.pictures.files import write
 from transferscale.scaling.pictures.layout import group_name, short, size
 from transferscale.scaling.pictures.numbers import amount, around
 from transferscale.scaling.pictures.palette import INK, MUTED, SERIES
 from transferscale.scaling.pictures.plane import Axis, Plane
-from transferscale.scaling.relative import Relative
+from transferscale.scaling.requirements.need import AT_LEAST, AT_MOST, UNKNOWN, Need
+from transferscale.scaling.requirements.need_law import NeedLaw
+from transferscale.scaling.requirements.relative import Relative
 
 TITLES = {
     "compute": "pretraining compute needed",

@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import numpy.typing as npt
 
-from transferscale.scaling.fit import Fit
+from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.metrics import Ints, Reals
 from transferscale.scaling.pictures import law_words
 from transferscale.scaling.pictures.canvas import Panel

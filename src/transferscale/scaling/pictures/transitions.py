@@ -6,9 +6,11 @@ from pathlib import Path
 import altair as alt
 import numpy as np
 
-from transferscale.scaling.change import Break, Change
-from transferscale.scaling.forecast import Forecast
-from transferscale.scaling.grokking import Grokking
+from transferscale.scaling.changes.change import Break, Change
+from transferscale.scaling.changes.forecast import Forecast
+from transferscale.scaling.changes.grokking import Grokking
+from transferscale.scaling.changes.transitions import Transitions
+from transferscale.scaling.changes.words import behind, sharp, short_sizes, tested
 from transferscale.scaling.metrics import Reals
 from transferscale.scaling.pictures.canvas import Panel, Picture
 from transferscale.scaling.pictures.files import write
@@ -16,8 +18,6 @@ from transferscale.scaling.pictures.layout import beside, differing, ending, gro
 from transferscale.scaling.pictures.numbers import amount, around
 from transferscale.scaling.pictures.palette import INK, SERIES
 from transferscale.scaling.pictures.plane import Axis, Plane
-from transferscale.scaling.transitions import Transitions
-from transferscale.scaling.transitions_words import behind, sharp, short_sizes, tested
 
 # So many points would hide the law.
 MANY = 60

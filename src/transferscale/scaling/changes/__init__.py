@@ -1,0 +1,1 @@
+"""Sharp changes along scale or training."""

@@ -1,0 +1,1 @@
+"""Families side by side: crossovers, multipliers, the probability of being best."""

@@ -1,0 +1,1 @@
+"""Laws fitted to points: objectives, solver, resampling, verdicts, backtests, predictions written down."""

@@ -1,0 +1,1 @@
+"""Gain of an arm over a reference: paired intervals, effective data transferred, verdict."""

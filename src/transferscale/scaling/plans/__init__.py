@@ -1,0 +1,1 @@
+"""What it takes to reach a score: pretraining compute, labelled subjects, money."""

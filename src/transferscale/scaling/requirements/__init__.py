@@ -1,0 +1,1 @@
+"""What a score takes against the difficulty of the task."""
