@@ -20,25 +20,25 @@ def test_rmsle_is_the_root_of_the_mean_squared_log_ratio() -> None:
 
 def test_the_baselines_are_the_best_small_model_and_the_largest() -> None:
     log_y = np.array([3.0, 1.0, 2.0])
-    found = baselines(np.log([[1.0], [2.0], [4.0]]), log_y, np.log([[8.0]]), np.array([0.5]))
+    found = baselines(law("power"), np.log([[1.0], [2.0], [4.0]]), log_y, np.array([0.5]))
     assert found == pytest.approx({"best_small": 0.5, "last": 1.5})
 
 
 def test_replicates_of_the_largest_scale_are_averaged() -> None:
     log_x = np.log([[1.0], [4.0], [4.0]])
-    found = baselines(log_x, np.array([3.0, 1.0, 2.0]), np.log([[8.0]]), np.array([1.5]))
+    found = baselines(law("chinchilla", 2), log_x, np.array([3.0, 1.0, 2.0]), np.array([1.5]))
     assert found["last"] == pytest.approx(0)
 
 
 def test_the_largest_scales_are_scales_not_points() -> None:
     log_x = np.log([[1.0], [2.0], [4.0], [4.0], [8.0], [8.0]])
-    assert list(largest(log_x, 1)) == [False] * 4 + [True] * 2
-    assert list(largest(log_x, 2)) == [False] * 2 + [True] * 4
-    assert largest(log_x, 99).all()
+    assert list(largest(law("power"), log_x, 1)) == [False] * 4 + [True] * 2
+    assert list(largest(law("power"), log_x, 2)) == [False] * 2 + [True] * 4
+    assert largest(law("power"), log_x, 99).all()
 
 
 def test_with_two_variables_the_largest_scale_is_that_of_their_product() -> None:
-    held = largest(np.log(PLANE), 1)
+    held = largest(law("chinchilla", 2), np.log(PLANE), 1)
     assert PLANE[held].tolist() == [[1e10, 1e12]]
 
 

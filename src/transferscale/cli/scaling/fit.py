@@ -122,7 +122,7 @@ def fit(
     empty_ok: bool,
 ) -> None:
     """Fit a scaling law to any CSV, TSV or parquet table, with intervals and warnings."""
-    from transferscale.scaling.fits.preregister import held, read_preregistration
+    from transferscale.scaling.fits.preregister import judge, read_preregistration
     from transferscale.scaling.fits.preregister import preregister as write_down
     from transferscale.scaling.fits.rows import as_csv, write_laws
     from transferscale.scaling.fits.table import Request, fit_table
@@ -167,8 +167,14 @@ def fit(
     for one, fitted in zip(found, fits, strict=True):
         if scales is not None:
             one["predictions"] = _predictions(fitted, scales)
-        if registered is not None and preregistered is not None:
-            one["preregistered"] = held(registered, fitted, preregistered)
+    if registered is not None and preregistered is not None:
+        judged, left_out = judge(registered, fits, preregistered)
+        for one, own in zip(found, judged, strict=True):
+            if own is not None:
+                one["preregistered"] = own.predictions
+                one["warnings"] = [*one["warnings"], *own.warnings]
+        for sentence in left_out:
+            click.echo(f"not judged: {sentence}", err=True)
     if preregister and scales is not None:
         written = write_down(fits, scales, preregister)
         click.echo(f"{preregister}: written {written['written']}, sha256 {written['sha256']}", err=True)
@@ -191,9 +197,10 @@ def fit(
 def _breaks(text: str) -> int | None:
     if text == "auto":
         return None
-    if not text.isdigit():
-        raise UserError(f"--breaks: '{text}' is neither a number nor 'auto'")
-    return int(text)
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"--breaks: '{text}' is neither a whole number nor 'auto'") from None
 
 
 def _holdout(text: str | None) -> tuple[str, str] | None:
@@ -215,8 +222,8 @@ def _scales(at: tuple[str, ...]) -> Any:
         scales = np.array(rows)
     except ValueError:
         raise UserError(f"--at: expected numbers, as 1e9 or 1e9,2e10, found '{' '.join(at)}'") from None
-    if (scales <= 0).any():
-        raise UserError("--at: scales must be above zero")
+    if not ((scales > 0) & (scales < np.inf)).all():
+        raise UserError("--at: scales must be numbers above zero")
     return scales
 
 
@@ -224,7 +231,9 @@ def _predictions(fitted: "Fit", scales: Any) -> list[dict[str, Any]]:
     if scales.shape[1] != fitted.points.shape[1]:
         raise UserError(f"--at: law '{fitted.law}' takes {fitted.points.shape[1]} values, as --at 1e9,2e10")
     middle, low, high = fitted.curve(scales)
-    beyond = [float(v) for v in (scales / fitted.points.max(0)).max(1)]
+    # On either side of the points; within them it is at most 1.
+    above, below = scales / fitted.points.max(0), fitted.points.min(0) / scales
+    beyond = [max(float(a), float(b)) for a, b in zip(above.max(1), below.max(1), strict=True)]
     return [
         {
             "x": list(map(float, scales[i])),
@@ -265,10 +274,24 @@ def _text(fitted: dict[str, Any]) -> str:
         )
     for one in fitted.get("preregistered", ()):
         span = f"{one['value']:.6g}{_span([one['low'], one['high']])}"
-        seen = "not observed yet" if one["observed"] is None else f"observed {one['observed']:.6g}"
-        verdict = {None: "", True: ": held", False: ": did not hold"}[one["held"]]
-        lines.append(f"  preregistered at {', '.join(f'{v:g}' for v in one['x'])}: {span}, {seen}{verdict}")
+        where = ", ".join(f"{v:g}" for v in one["x"])
+        lines.append(f"  preregistered at {where}: {span}, {_observed(one)}")
     return "\n".join([*lines, *(f"  warning: {warning}" for warning in fitted["warnings"])])
+
+
+def _observed(registered: dict[str, Any]) -> str:
+    """What was seen at a registered scale, and whether the prediction held."""
+    if registered["observed"] is None:
+        return "not observed yet"
+    verdict = "held" if registered["held"] else "did not hold"
+    runs = registered["runs"]
+    if runs == 1:
+        return f"observed {registered['observed']:.6g}: {verdict}"
+    span = _span([registered["mean_low"], registered["mean_high"]])
+    return (
+        f"{registered['inside']} of {runs} runs inside; their mean {registered['observed']:.6g} against"
+        f"{span} for a mean of {runs}: {verdict}"
+    )
 
 
 def _span(interval: list[float] | None) -> str:

@@ -10,7 +10,7 @@ from transferscale.errors import UserError
 from transferscale.scaling.comparisons.crossover import Window
 from transferscale.scaling.fits.auto import fit_auto
 from transferscale.scaling.fits.fit import Fit, fit
-from transferscale.scaling.fits.outcome import Outcome, outcome_of
+from transferscale.scaling.fits.outcome import Outcome, outcome_by, sounds_otherwise, trend
 from transferscale.scaling.fits.points import Points
 from transferscale.scaling.fits.resample import FEWEST
 from transferscale.scaling.laws.base import Law
@@ -144,35 +144,23 @@ def common_outcome(
     UserError
         As :func:`transferscale.scaling.fits.outcome.outcome_of`.
     """
-    trends = {family: _trend(own) for family, own in points.items()}
-    overall = sum(trends.values())
-    values = np.concatenate([own.y[np.isfinite(own.y)] for own in points.values()])
-    # Two points that go the way the families go on the whole: a trend between families does not count.
-    ends = np.sort(values)[[0, -1]] if len(values) else values
-    ends = ends[::-1] if overall < 0 else ends
-    found = outcome_of(
-        law,
-        np.arange(len(ends), dtype=np.float64)[:, None],
-        ends,
-        name,
-        better=better,
-        ceiling=ceiling,
-        chance=chance,
+    trends = {family: trend(np.log(own.x), own.y) for family, own in points.items()}
+    # Within the families: a trend between them does not count.
+    overall = float(np.average(list(trends.values()), weights=[len(own.y) for own in points.values()]))
+    values = np.concatenate([own.y for own in points.values()])
+    found = outcome_by(
+        law, overall, values, name, better=better, ceiling=ceiling, chance=chance, compared=True
     )
-    against = [f"'{family}'" for family, trend in trends.items() if trend * overall < 0]
-    if not against or better != "auto" or ceiling is not None or chance is not None:
+    against = [f"'{family}'" for family, own in trends.items() if own * overall < 0]
+    if better != "auto" or ceiling is not None or chance is not None:
         return found, []
-    kind = "a score, higher is better" if found.score else "a loss, lower is better"
-    return found, [
-        f"'{name}' goes the other way with scale in {', '.join(against)} than in the rest; it was taken for {kind}"
-    ]
-
-
-def _trend(own: Points) -> float:
-    """Covariance of the ranks of x and y."""
-    # Equal values share a rank, so that the order of the rows has no say.
-    x, y = (np.unique(v, return_inverse=True)[1].astype(np.float64) for v in (own.x[:, 0], own.y))
-    return float((x - x.mean()) @ y)
+    remarks = [sentence] if (sentence := sounds_otherwise(found, name)) else []
+    if against:
+        kind = "a score, higher is better" if found.score else "a loss, lower is better"
+        remarks.append(
+            f"'{name}' goes the other way with scale in {', '.join(against)} than in the rest; it was taken for {kind}"
+        )
+    return found, remarks
 
 
 def _labels(family: str, own: Points) -> tuple[Sequence[str], Sequence[str]]:

@@ -6,14 +6,14 @@ of a law is its backtest error and its own uncertainty beyond the points, added 
 the best score count, with weight 1 / score^2 (inverse-variance combination, Bates & Granger 1969).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from transferscale.errors import UserError
-from transferscale.scaling.fits.backtest import rolling
+from transferscale.scaling.fits.backtest import largest, rmsle, rolling
 from transferscale.scaling.fits.fit import (
     BOOTSTRAP,
     STARTS,
@@ -23,12 +23,14 @@ from transferscale.scaling.fits.fit import (
     assemble,
     fit,
     prepare,
+    redraw,
     settle,
     tested_on_largest,
 )
-from transferscale.scaling.fits.identification import BEYOND
+from transferscale.scaling.fits.identification import ahead
 from transferscale.scaling.fits.mixture import Mixture
 from transferscale.scaling.laws import MOST_BREAKS
+from transferscale.scaling.laws import law as law_named
 from transferscale.scaling.laws.base import Law
 from transferscale.scaling.metrics import Reals
 
@@ -50,7 +52,14 @@ BACKTEST_STARTS = 8
 
 
 def fit_auto(
-    x: Reals, y: Reals, *, starts: int = STARTS, bootstrap: int = BOOTSTRAP, seed: int = 0, **common: Any
+    x: Reals,
+    y: Reals,
+    *,
+    starts: int = STARTS,
+    bootstrap: int = BOOTSTRAP,
+    seed: int = 0,
+    test: bool = True,
+    **common: Any,
 ) -> Fit:
     """Fit every law that applies and combine them; arguments as for :func:`fit`.
 
@@ -58,7 +67,8 @@ def fit_auto(
     -------
     Fit
         Its law is a :class:`Mixture`, whose parameters are the laws' weights (taken as given in the
-        intervals); ``ranking`` lists every law with its backtest error, best first.
+        intervals); ``ranking`` lists every law with its backtest error, best first. Its error on the largest scale
+        is that of the whole procedure without it, the choice of laws included (with ``test``).
 
     Raises
     ------
@@ -73,7 +83,7 @@ def fit_auto(
         except UserError as refused:
             reason = reason or refused
             continue
-        settled = settle(prepared, starts, bootstrap, seed)
+        settled = settle(prepared, starts, 0, seed)
         error = rolling(prepared.problem, prepared.log_y, min(starts, BACKTEST_STARTS))
         tried.append(_Tried(prepared, settled, error))
     if reason and not tried:
@@ -88,8 +98,13 @@ def fit_auto(
         {"law": tried[i].prepared.problem.law.name, "backtest": tried[i].backtest, "weight": weights[i]}
         for i in order
     ]
+    # Only laws that count are refitted in every draw.
     kept = [i for i in order if weights[i] > 0]
-    return _mixed([tried[i] for i in kept], [weights[i] for i in kept], ranking)
+    drawn = [
+        replace(tried[i], settled=redraw(tried[i].prepared, tried[i].settled, bootstrap, seed)) for i in kept
+    ]
+    error = _tested(fit_auto, x, y, starts, seed, common) if test else None
+    return _mixed(drawn, [weights[i] for i in kept], ranking, error)
 
 
 @dataclass(frozen=True)
@@ -109,7 +124,7 @@ class _Tried:
     def error_beyond(self) -> float:
         """Standard error of log y beyond the points, by linearisation."""
         problem = self.prepared.problem
-        beyond = (problem.log_x[problem.log_x.sum(1).argmax()] + np.log(BEYOND))[None]
+        beyond = ahead(problem.law, problem.log_x)[None]
         slope = problem.law.jacobian(self.settled.theta, beyond)[0]
         return float(np.linalg.norm(slope @ self.settled.spread))
 
@@ -121,7 +136,33 @@ class _Tried:
         return float(np.hypot(self.backtest, STANDARD_ERRORS * self.error_beyond))
 
 
-def _mixed(tried: Sequence[_Tried], weights: Sequence[float], ranking: Sequence[dict[str, Any]]) -> Fit:
+def _tested(
+    choose: Callable[..., Fit], x: Reals, y: Reals, starts: int, seed: int, common: Mapping[str, Any]
+) -> float | None:
+    """Error on the largest scale of the whole procedure, the choice included, without that scale.
+
+    None where points are held out anyway, or the others are too few to choose by.
+    """
+    held = common.get("held")
+    if held is not None and held.any():
+        return None
+    x = np.asarray(x, dtype=np.float64).reshape(len(y), -1)
+    top = largest(law_named("power"), np.log(x), 1)
+    rest = {key: value for key, value in common.items() if key != "held"}
+    for key in ("cluster", "pair", "weight"):
+        if rest.get(key) is not None:
+            rest[key] = [own for own, last in zip(rest[key], top, strict=True) if not last]
+    try:
+        found = choose(x[~top], y[~top], starts=starts, bootstrap=0, seed=seed, test=False, **rest)
+    except UserError:
+        return None
+    log_error = [np.log(found.outcome.error(values)) for values in (found.predict(x[top]), y[top])]
+    return rmsle(log_error[0], log_error[1])
+
+
+def _mixed(
+    tried: Sequence[_Tried], weights: Sequence[float], ranking: Sequence[dict[str, Any]], error: float | None
+) -> Fit:
     """The weighted mean as a fit of its own; draws are combined one by one, since the laws share them."""
     first = tried[0].prepared
     form: Law = Mixture(
@@ -143,13 +184,20 @@ def _mixed(tried: Sequence[_Tried], weights: Sequence[float], ranking: Sequence[
         np.concatenate(draws, axis=1) if draws else None,
         identified=dict.fromkeys(form.parameters, True),
         future=float(np.exp(min(2 * 1.959964 * spread, 700.0))),
-        tested=tested_on_largest(first, 1),
+        tested=(error, tested_on_largest(first, 1)[1]),
         ranking=ranking,
     )
 
 
 def fit_breaks(
-    x: Reals, y: Reals, *, starts: int = STARTS, bootstrap: int = BOOTSTRAP, seed: int = 0, **common: Any
+    x: Reals,
+    y: Reals,
+    *,
+    starts: int = STARTS,
+    bootstrap: int = BOOTSTRAP,
+    seed: int = 0,
+    test: bool = True,
+    **common: Any,
 ) -> Fit:
     """Fit the broken law with the number of breaks, 0 to 3, that has the best rolling backtest.
 
@@ -177,4 +225,5 @@ def fit_breaks(
         }
         for error, breaks in sorted(tried)
     ]
-    return replace(found, ranking=ranking)
+    error = _tested(fit_breaks, x, y, starts, seed, common) if test else None
+    return replace(found, ranking=ranking, rmsle_backtest=error)

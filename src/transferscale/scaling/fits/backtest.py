@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferscale.scaling.fits.solve import Problem, optima
-from transferscale.scaling.laws.base import Law
+from transferscale.scaling.laws.base import Law, along
 from transferscale.scaling.metrics import Reals
 
 # Divisions of the points at which a law is tried: from this part of the scales on, and how many.
@@ -16,24 +16,25 @@ def rmsle(log_predicted: Reals, log_y: Reals) -> float:
     return float(np.sqrt(np.mean((log_predicted - log_y) ** 2)))
 
 
-def baselines(log_x: Reals, log_y: Reals, held_x: Reals, held_y: Reals) -> dict[str, float]:
+def baselines(law: Law, log_x: Reals, log_y: Reals, held_y: Reals) -> dict[str, float]:
     """Errors of 'no better than the best small model' and of 'as the largest one fitted'.
 
-    ``log_x`` (points, variables); the largest scale is the largest sum of logarithms of the variables.
+    ``log_x`` (points, variables); the largest scale is the largest sum of logarithms of the variables, and of a
+    law of a loss the lowest loss.
     """
-    along = log_x.sum(1)
-    last = float(log_y[along == along.max()].mean())
+    place = along(law, log_x)
+    last = float(log_y[place == place.max()].mean())
     return {
         "best_small": rmsle(np.full(len(held_y), log_y.min()), held_y),
         "last": rmsle(np.full(len(held_y), last), held_y),
     }
 
 
-def largest(log_x: Reals, top: int) -> npt.NDArray[np.bool_]:
-    """Which points belong to the ``top`` largest different scales."""
-    along = log_x.sum(1)
-    scales = np.unique(along)
-    held: npt.NDArray[np.bool_] = along >= scales[-min(top, len(scales))]
+def largest(law: Law, log_x: Reals, top: int) -> npt.NDArray[np.bool_]:
+    """Which points belong to the ``top`` largest different scales, of a law of a loss to the lowest losses."""
+    place = along(law, log_x)
+    scales = np.unique(place)
+    held: npt.NDArray[np.bool_] = place >= scales[-min(top, len(scales))]
     return held
 
 
@@ -60,13 +61,13 @@ def rolling(problem: Problem, log_y: Reals, follow: int) -> float | None:
     The smaller part holds from 70 % of the scales up to all but one, at most six divisions; a law is tried
     where there is one scale more than it has parameters. None where there is no such division.
     """
-    along = problem.log_x.sum(1)
-    scales = np.unique(along)
+    place = along(problem.law, problem.log_x)
+    scales = np.unique(place)
     first = min(int(np.ceil(SMALLEST_PART * len(scales))), len(scales) - 1)
     cuts = np.unique(np.linspace(first, len(scales) - 1, DIVISIONS).round().astype(int))
     errors = []
     for cut in cuts:
-        small = along < scales[cut]
+        small = place < scales[cut]
         if enough(problem.law, problem.log_x[small]) and cut > len(problem.law.parameters):
             ahead = predicted(problem, log_y, small, problem.log_x[~small], follow)
             errors.append(rmsle(ahead, log_y[~small]))

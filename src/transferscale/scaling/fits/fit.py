@@ -5,7 +5,7 @@ that of predictions that need no law.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ import numpy.typing as npt
 from transferscale.errors import UserError
 from transferscale.scaling.fits.backtest import baselines, enough, largest, predicted, rmsle
 from transferscale.scaling.fits.identification import (
-    BEYOND,
     FUTURE_FACTOR,
+    ahead_words,
     determined,
     future_factor,
     identified,
@@ -38,6 +38,8 @@ LACK_OF_FIT = 2.0
 
 # So near to a bound, as a share of what is allowed, is at it.
 AT_BOUND = 2e-4
+# An optimum that lies farther outside of the points than this factor is said to.
+EXTRAPOLATED = 2.0
 
 
 @dataclass(frozen=True)
@@ -255,12 +257,14 @@ def fit(
 class Settled:
     """Coordinates of the best fit (k,), in every draw (draws, k), and the root of their linearised covariance.
 
-    ``alike`` (fits, k) holds the best fit and others that have the same curve with other parameters.
+    ``optima`` (optima, k) holds the best fit and the next best of other curves, where refits start; ``alike``
+    (fits, k) the best fit and others that have the same curve with other parameters.
     """
 
     theta: Reals
     resampled: Reals | None
     spread: Reals
+    optima: Reals
     alike: Reals
 
 
@@ -268,13 +272,19 @@ def settle(prepared: "Prepared", starts: int, bootstrap: int, seed: int) -> Sett
     """Fit prepared points, and refit them in every draw where there are clusters enough."""
     problem, log_y = prepared.problem, prepared.log_y
     found, _ = followed(problem, log_y, starts)
-    best = found[distinct(problem, found)]
-    resampled = None
-    if bootstrap and prepared.clusters >= FEWEST:
-        resampled = resample(
-            problem, log_y, best[:REFIT_STARTS], prepared.member, prepared.shared, bootstrap, seed
-        )
-    return Settled(best[0], resampled, spread(problem, best[0], log_y), with_one_curve(problem, found))
+    best = found[distinct(problem, found)][:REFIT_STARTS]
+    settled = Settled(best[0], None, spread(problem, best[0], log_y), best, with_one_curve(problem, found))
+    return redraw(prepared, settled, bootstrap, seed)
+
+
+def redraw(prepared: "Prepared", settled: Settled, bootstrap: int, seed: int) -> Settled:
+    """With refits in every draw, where there are clusters enough."""
+    if not bootstrap or prepared.clusters < FEWEST:
+        return settled
+    resampled = resample(
+        prepared.problem, prepared.log_y, settled.optima, prepared.member, prepared.shared, bootstrap, seed
+    )
+    return replace(settled, resampled=resampled)
 
 
 @dataclass(frozen=True)
@@ -383,6 +393,9 @@ def assemble(
     natural = dict(zip(form.parameters, map(float, form.natural(theta)), strict=True))
     drawn_derived = {} if resampled is None else form.derived(resampled, log_x)
     derived = {name: float(value) for name, value in form.derived(theta, log_x).items()}
+    derived_intervals = {
+        name: _ends(drawn_derived[name]) if name in drawn_derived else None for name in derived
+    }
     backtest, plain = tested
     holdout = None
     if len(prepared.held_y):
@@ -391,12 +404,13 @@ def assemble(
     error = rmsle(fitted, log_y)
     warnings = [
         *prepared.notes,
-        *_of_the_data(np.exp(log_x), prepared.clusters, prepared.clustered),
+        *_of_the_data(form, log_x, prepared.clusters, prepared.clustered, resampled is not None),
         *_of_the_fit(problem, theta, natural, identified, error, noise),
+        *_of_what_follows(form, log_x, derived, derived_intervals),
     ]
     if future > FUTURE_FACTOR:
         warnings.append(
-            f"the extrapolation is not identified: at {BEYOND:g} times the largest scale the 95 % interval of "
+            f"the extrapolation is not identified: {ahead_words(form, log_x)} the 95 % interval of "
             f"{prepared.outcome.describe(prepared.y)} spans a factor of {future:.3g}"
         )
     told = holdout if holdout is not None else backtest
@@ -417,9 +431,7 @@ def assemble(
         intervals=_intervals(form.parameters, None if resampled is None else form.natural(resampled)),
         identified=identified,
         derived=derived,
-        derived_intervals={
-            name: _ends(drawn_derived[name]) if name in drawn_derived else None for name in derived
-        },
+        derived_intervals=derived_intervals,
         objective=float(problem.values(theta[None], log_y[None])[0]),
         objective_name=problem.objective.name,
         rmsle_fit=error,
@@ -505,12 +517,12 @@ def tested_on_largest(prepared: Prepared, starts: int) -> tuple[float | None, di
     """Error on the largest scale of a fit to the others (where nothing is held out), and the baselines'."""
     problem, log_y = prepared.problem, prepared.log_y
     if len(prepared.held_y):
-        return None, baselines(problem.log_x, log_y, prepared.held_x, prepared.held_y)
-    top = largest(problem.log_x, 1)
+        return None, baselines(problem.law, problem.log_x, log_y, prepared.held_y)
+    top = largest(problem.law, problem.log_x, 1)
     if not enough(problem.law, problem.log_x[~top]):
         return None, {}
     error = rmsle(predicted(problem, log_y, ~top, problem.log_x[top], starts), log_y[top])
-    return error, baselines(problem.log_x[~top], log_y[~top], problem.log_x[top], log_y[top])
+    return error, baselines(problem.law, problem.log_x[~top], log_y[~top], log_y[top])
 
 
 def replicate_noise(log_x: Reals, log_y: Reals) -> float | None:
@@ -524,19 +536,43 @@ def replicate_noise(log_x: Reals, log_y: Reals) -> float | None:
     return float(np.sqrt(((log_y - mean[place.ravel()]) ** 2).sum() / freedom))
 
 
-def _of_the_data(x: Reals, clusters: int, named: bool) -> list[str]:
+def _of_the_data(law: Law, log_x: Reals, clusters: int, named: bool, drawn: bool) -> list[str]:
     warnings = []
-    scales = len(np.unique(x, axis=0))
+    scales = len(np.unique(log_x, axis=0))
     if scales < 5:
         warnings.append(f"{scales} different scales; a law wants at least 5")
-    span = float(np.exp(np.ptp(np.log(x), axis=0)).max())
-    if span < 10:
+    span = float(np.exp(np.ptp(log_x, axis=0)).max())
+    # A loss hardly changes by a factor of ten.
+    if span < 10 and not law.rises:
         warnings.append(f"the scales span a factor of {span:.1f}; a law wants at least 10")
     what = "independent runs (clusters)" if named else "points"
     if clusters < FEWEST:
         warnings.append(f"{what}: {clusters}, too few for an interval")
-    elif clusters < RELIABLE:
+    elif clusters < RELIABLE and drawn:
         warnings.append(f"{what}: {clusters}, fewer than {RELIABLE}, so the intervals are unreliable")
+    return warnings
+
+
+def _of_what_follows(
+    law: Law,
+    log_x: Reals,
+    derived: Mapping[str, float],
+    intervals: Mapping[str, tuple[float, float] | None],
+) -> list[str]:
+    """Remarks on derived quantities: those that are not identified, and an optimum outside of the points."""
+    warnings = []
+    loose = [name for name, ends in intervals.items() if ends is not None and not identified(*ends)]
+    if loose:
+        warnings.append(f"not identified, of what follows: {', '.join(loose)}")
+    for at, variable in enumerate(law.variables):
+        value = derived.get(f"optimal_{variable}")
+        if value is None:
+            continue
+        far = abs(np.clip(np.log(value), log_x[:, at].min(), log_x[:, at].max()) - np.log(value))
+        if far > np.log(EXTRAPOLATED):
+            warnings.append(
+                f"optimal_{variable} = {value:.3g} lies a factor of {np.exp(far):.3g} outside of the points"
+            )
     return warnings
 
 

@@ -8,6 +8,7 @@ outcomes that are taken to be known to nine digits at best.
 import numpy as np
 
 from transferscale.scaling.fits.solve import Problem
+from transferscale.scaling.laws.base import Law, along
 from transferscale.scaling.metrics import Reals
 
 # A parameter is identified if its 95 % interval excludes 0 and its ends differ by less than this factor.
@@ -17,6 +18,8 @@ PRECISION = 1e-9
 # The future that is judged lies this factor beyond the largest scale, and is identified if the ends of its
 # 95 % interval differ by less than this factor.
 BEYOND, FUTURE_FACTOR = 2.0, 1.25
+# Of a law of a loss, how far below the lowest loss, as a share of the points' range.
+LOWER = 0.25
 NORMAL_DRAWS = 400
 # Singular values of the jacobian, relative to the largest, below which a direction counts as not determined.
 SINGULAR = 1e-13
@@ -81,9 +84,23 @@ def identified(low: float, high: float) -> bool:
     return low * high > 0 and far < IDENTIFIED_FACTOR * near
 
 
+def ahead(law: Law, log_x: Reals) -> Reals:
+    """Where the future is judged, (variables,): twice the largest scale; for a law of a loss, a loss that is lower
+    than the lowest by a quarter of the range of the points (of its logarithm)."""
+    farthest: Reals = log_x[along(law, log_x).argmax()]
+    return farthest - LOWER * np.ptp(log_x) if law.rises else farthest + np.log(BEYOND)
+
+
+def ahead_words(law: Law, log_x: Reals) -> str:
+    """Where that is, in words."""
+    if law.rises:
+        return f"at a loss of {float(np.exp(ahead(law, log_x)[0])):.4g}"
+    return f"at {BEYOND:g} times the largest scale"
+
+
 def future_factor(problem: Problem, theta: Reals, root: Reals, resampled: Reals | None) -> float:
     """Factor between the ends of the 95 % interval of the outcome beyond the largest scale."""
-    beyond = (problem.log_x[problem.log_x.sum(1).argmax()] + np.log(BEYOND))[None]
+    beyond = ahead(problem.law, problem.log_x)[None]
     slope = problem.law.jacobian(theta, beyond)[0]
     out = float(np.exp(min(2 * 1.959964 * float(np.linalg.norm(slope @ root)), 700.0)))
     if resampled is not None:

@@ -4,6 +4,7 @@ A law is a function that stays above zero. A loss does; of a score, such as accu
 (ceiling - score) / (ceiling - chance) does, and a score below chance (a negative R2) is an error above 1.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from transferscale.scaling.metrics import Reals
 BETTER = ("auto", "lower", "higher")
 # Rank correlation with scale that shows which way a column goes.
 CLEAR = 0.5
+# Words in names of columns that are losses, and scores.
+LOSSES = {"loss", "err", "error", "nll", "perplexity", "ppl", "mse", "mae", "rmse", "ce", "bpb"}
+SCORES = {"acc", "accuracy", "auroc", "auc", "score", "f1", "r2", "r", "bleu", "reward", "correlation"}
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,32 @@ def outcome_of(
     ceiling: float | None = None,
     chance: float | None = None,
 ) -> Outcome:
+    """Whether a column is a loss (``better`` 'lower') or a score ('higher'); as :func:`outcome_by`."""
+    return outcome_by(law, trend(log_x, y), y, name, better=better, ceiling=ceiling, chance=chance)
+
+
+def outcome_by(
+    law: Law,
+    along: float,
+    y: Reals,
+    name: str,
+    *,
+    better: str = "auto",
+    ceiling: float | None = None,
+    chance: float | None = None,
+    compared: bool = False,
+) -> Outcome:
     """Whether a column is a loss (``better`` 'lower') or a score ('higher').
 
     A ceiling or a chance level makes it a score. Left to itself ('auto'), a column that goes clearly against
-    the law (rank correlation with scale above 0.5; for a link from loss to error, below -0.5 with the loss)
-    is a score with ceiling 1; a power law, which may go either way, takes it for one only if it stays
-    within 1.
+    the law (``along``, its rank correlation with scale, above 0.5; for a link from loss to error, below -0.5
+    with the loss) is a score with ceiling 1; a power law, which may go either way, takes it for one only if it
+    stays within 1.
+
+    Parameters
+    ----------
+    compared
+        Whether curves are ranked: then what rises beyond 1 is refused, as the ranking would hang on a guess.
 
     Raises
     ------
@@ -72,28 +96,48 @@ def outcome_of(
         return found
     if better not in BETTER:
         raise UserError(f"--better: '{better}' is unknown; {nearest(better, BETTER)}")
+    most = float(np.nanmax(y, initial=-np.inf))
     if better == "higher":
-        if np.nanmax(y) > 1:
+        if most > 1:
             raise UserError(f"column '{name}' exceeds 1; give --ceiling, the best value it can have")
         return Outcome(True)
     if better == "lower" or (len(law.variables) > 1 and law.rises is None):
         return Outcome()
-    finite = np.isfinite(y)
-    along = log_x.sum(1)[finite]
-    values = y[finite]
-    if len(values) < 2 or np.ptp(along) == 0 or np.ptp(values) == 0:
+    if (-along if law.rises else along) <= CLEAR:
         return Outcome()
-    trend = float(np.corrcoef(_ranks(along), _ranks(values))[0, 1])
-    if (-trend if law.rises else trend) <= CLEAR:
-        return Outcome()
-    if values.max() <= 1:
+    if most <= 1:
         return Outcome(True)
-    if law.rises is None:
+    if law.rises is None and not compared:
         return Outcome()
     goes = "falls with the loss" if law.rises else "rises with scale"
+    if law.rises is None:
+        raise UserError(
+            f"column '{name}' {goes} and exceeds 1; give --ceiling, the best value it can have, if it is a score, or "
+            "--better lower if it is a loss"
+        )
     raise UserError(
         f"column '{name}' {goes} and exceeds 1, so it is no loss; give --ceiling, the best value it can have"
     )
+
+
+def trend(log_x: Reals, y: Reals) -> float:
+    """Rank correlation of an outcome with scale; 0 where either does not vary."""
+    finite = np.isfinite(y)
+    along, values = log_x.sum(1)[finite], y[finite]
+    if len(values) < 2 or np.ptp(along) == 0 or np.ptp(values) == 0:
+        return 0.0
+    return float(np.corrcoef(_ranks(along), _ranks(values))[0, 1])
+
+
+def sounds_otherwise(outcome: Outcome, name: str) -> str | None:
+    """A remark where the column's name says a loss and it was taken for a score, or the other way."""
+    words = set(re.split(r"[^a-z0-9]+|(?<=[a-z])(?=[0-9])", name.lower()))
+    loss, score = bool(words & LOSSES), bool(words & SCORES)
+    if outcome.score and loss and not score:
+        return f"'{name}' rises with scale and was taken for a score; say --better lower if it is a loss"
+    if not outcome.score and score and not loss:
+        return f"'{name}' was taken for a loss, as it does not rise with scale; say --better higher if it is a score"
+    return None
 
 
 def _ranks(values: Reals) -> Reals:

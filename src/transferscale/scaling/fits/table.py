@@ -1,7 +1,7 @@
 """Fits to the columns of anybody's table, one for every group."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from transferscale.scaling.fits.auto import fit_auto, fit_breaks
 from transferscale.scaling.fits.backtest import largest
 from transferscale.scaling.fits.fit import BOOTSTRAP, STARTS, Fit, fit
 from transferscale.scaling.fits.objectives import objective as objective_named
-from transferscale.scaling.fits.outcome import outcome_of
+from transferscale.scaling.fits.outcome import CLEAR, outcome_by, sounds_otherwise, trend
 from transferscale.scaling.fits.points import Points, read_points, where
 from transferscale.scaling.laws import FORMS
 from transferscale.scaling.laws import law as law_named
@@ -71,10 +71,12 @@ def fit_table(
         check_law(request, len(x))
     points, refused = read_points(path, x, y, group=group, cluster=cluster, weight=weight, holdout=holdout)
     fits = []
-    for own in points:
+    trends, remarks = _trends(points, y)
+    for own, along, remark in zip(points, trends, remarks, strict=True):
         for request in requests:
+            told = remark if request.better == "auto" and request.ceiling is request.chance is None else ()
             try:
-                fits.append(fit_points(own, x, y, request))
+                fits.append(fit_points(replace(own, notes=(*own.notes, *told)), x, y, request, along))
             except UserError as error:
                 refused.append(f"{where(path, own.group)}, law '{request.law}': {error}")
     return fits, refused
@@ -100,8 +102,41 @@ def check_law(request: Request, variables: int) -> None:
         )
 
 
-def fit_points(points: Points, x: Sequence[str], y: str, request: Request) -> Fit:
+def _trends(points: Sequence[Points], y: str) -> tuple[list[float], list[list[str]]]:
+    """Which way the outcome goes with scale in every group, and remarks where groups disagree.
+
+    A group in which it goes nowhere follows those in which it clearly goes up or down.
+    """
+    own = [trend(np.log(one.x[~one.held]), one.y[~one.held]) for one in points]
+    clear = [value for value in own if abs(value) > CLEAR]
+    most = float(np.sign(sum(np.sign(clear)))) if clear else 0.0
+    trends, remarks = [], []
+    for value in own:
+        told = []
+        if abs(value) <= CLEAR and clear:
+            rest = (
+                "is taken for what it is in most others"
+                if most
+                else "the other groups disagree; say --better"
+            )
+            told.append(f"'{y}' hardly goes with scale here, and {rest}")
+        elif value * most < 0 or (clear and not most):
+            told.append(
+                f"'{y}' goes {'up' if value > 0 else 'down'} with scale here and not in other groups; say --better if "
+                "it is the same outcome"
+            )
+        trends.append(value if abs(value) > CLEAR else most)
+        remarks.append(told)
+    return trends, remarks
+
+
+def fit_points(points: Points, x: Sequence[str], y: str, request: Request, along: float | None = None) -> Fit:
     """Fit what is asked to the points of one group.
+
+    Parameters
+    ----------
+    along
+        Which way the outcome goes with scale; default: as these points do.
 
     Raises
     ------
@@ -112,20 +147,23 @@ def fit_points(points: Points, x: Sequence[str], y: str, request: Request) -> Fi
     if request.flops:
         scale = np.c_[scale[:, 0], scale[:, 1] / (FLOPS * scale[:, 0])]
         names = (x[0], f"{x[1]} / {FLOPS:g} {x[0]}")
-    held = points.held
-    if request.top:
-        held = held | largest(np.log(scale), request.top)
     # A choice among laws is one among laws that fall with scale.
     form = law_named("power-floor" if request.law == AUTO else request.law, len(names), request.breaks or 0)
-    outcome = outcome_of(
+    held = points.held
+    if request.top:
+        held = held | largest(form, np.log(scale), request.top)
+    if held.all():
+        raise UserError("every row is held out, so none is left to fit")
+    outcome = outcome_by(
         form,
-        np.log(scale[~held]),
+        trend(np.log(scale[~held]), points.y[~held]) if along is None else along,
         points.y[~held],
         y,
         better=request.better,
         ceiling=request.ceiling,
         chance=request.chance,
     )
+    named = sounds_otherwise(outcome, y) if request.better == "auto" else None
     common: dict[str, Any] = {
         "cluster": points.cluster,
         "pair": points.pair,
@@ -138,7 +176,7 @@ def fit_points(points: Points, x: Sequence[str], y: str, request: Request) -> Fi
         "seed": request.seed,
         "names": (names, y),
         "group": points.group,
-        "notes": points.notes,
+        "notes": (*points.notes, named) if named else points.notes,
     }
     if request.law == AUTO:
         return fit_auto(scale, points.y, **common)

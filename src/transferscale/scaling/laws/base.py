@@ -21,6 +21,12 @@ SMALLEST_EXPONENT, LARGEST_EXPONENT = 1e-3, 10.0
 LARGEST_LOG = 700.0
 
 
+def along(law: "Law", log_x: Reals) -> Reals:
+    """How far along points (points, variables) are, (points,): by scale, or for a law of a loss by how low it is."""
+    total: Reals = log_x.sum(-1)
+    return -total if law.rises else total
+
+
 class Law(Protocol):
     """A law of scale. Adding one is one class in one file of this folder."""
 

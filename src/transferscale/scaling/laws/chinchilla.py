@@ -89,7 +89,7 @@ class Chinchilla:
             "compute": compute,
             "optimal_N": n,
             "optimal_D": d,
-            "D_per_N": d / n,
+            "D_per_N": exponential(np.log(d) - np.log(n)),
         }
 
 
