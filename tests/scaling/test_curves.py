@@ -8,6 +8,14 @@ from tests.scaling.results_folder import analyse, demo, fill
 from transferscale.scaling.curves import arm_curves, chance_level, compared, fitted, scale_curves
 from transferscale.study.study import Study
 from transferscale.tables import read_table
+from transferscale.versions import STAGE_VERSION
+
+
+GOLDEN = {
+    "scaling fit": [0.07306923227409232, 0.06594995644689317, 0.08048205069442611],
+    "scaling compare": [None, 0.402, 0.176],
+    "scaling plan": [13.0, 8.0, 0.0],
+}
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +107,30 @@ def test_chance_is_a_half_nothing_or_the_dummys() -> None:
     dummy = [{"arm": "dummy", "value": 0.125}]
     assert [chance_level(m, dummy) for m in ("auroc", "r", "accuracy")] == [0.5, 0.0, 0.125]
     assert chance_level("accuracy", []) == 0.0
+
+
+def test_golden_numbers_change_only_with_the_versions(study: Study) -> None:
+    (law,) = (
+        row
+        for row in _rows(study, "scaling/laws.parquet", "laws")
+        if row["group"].startswith("heldout_loss ~ flops")
+        and row["law"] == "power"
+        and row["parameter"] == "c"
+    )
+    crossing = next(
+        row
+        for row in _rows(study, "scaling/crossovers.parquet", "crossovers")
+        if row["x"] is not None or row["p_b_better_at_target"] is not None
+    )
+    least = next(row for row in _rows(study, "scaling/plan.parquet", "plan") if row["status"] == "reachable")
+    found = {
+        "scaling fit": [law["value"], law["low"], law["high"]],
+        "scaling compare": [crossing["x"], crossing["p_none_in_range"], crossing["p_b_better_at_target"]],
+        "scaling plan": [least["subjects"], least["subjects_low"], least["flops"]],
+    }
+    versions = {name: STAGE_VERSION[name] for name in found}
+    assert versions == {"scaling fit": 1, "scaling compare": 1, "scaling plan": 1}
+    for name, numbers in GOLDEN.items():
+        assert found[name] == pytest.approx(numbers, rel=1e-6), (
+            f"numbers moved: raise STAGE_VERSION of {name}"
+        )

@@ -40,6 +40,8 @@ LACK_OF_FIT = 2.0
 AT_BOUND = 2e-4
 # An optimum that lies farther outside of the points than this factor is said to.
 EXTRAPOLATED = 2.0
+# Derived quantities that people train models by, so that they have a verdict like parameters.
+ACTED_ON = ("a", "optimal_N", "optimal_D", "D_per_N")
 
 
 @dataclass(frozen=True)
@@ -561,7 +563,7 @@ def _of_what_follows(
 ) -> list[str]:
     """Remarks on derived quantities: those that are not identified, and an optimum outside of the points."""
     warnings = []
-    loose = [name for name, ends in intervals.items() if ends is not None and not identified(*ends)]
+    loose = [name for name in ACTED_ON if (ends := intervals.get(name)) and not identified(*ends)]
     if loose:
         warnings.append(f"not identified, of what follows: {', '.join(loose)}")
     for at, variable in enumerate(law.variables):
