@@ -10,7 +10,6 @@ from transferscale.study.study import Study
 from transferscale.tables import read_table
 from transferscale.versions import STAGE_VERSION
 
-
 GOLDEN = {
     "scaling fit": [0.07306923227409232, 0.06594995644689317, 0.08048205069442611],
     "scaling compare": [0.402, 0.176],
