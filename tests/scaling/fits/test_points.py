@@ -54,7 +54,9 @@ def test_two_variables_are_two_columns(tmp_path: Path) -> None:
         (["bad,10,many,0,1"], "column 'loss' must hold numbers, found 'many' in row 5"),
         (["bad,0,1,0,1"], "column 'n': 0 in row 5 is not above zero, and a law takes its logarithm"),
         (["bad,10,1,0,1", "bad,-3,1,0,1"], "column 'n': -3 in row 6 is not above zero"),
-        (["bad,10,1,0,0"], "column 'w': 0 in row 5 is not above zero"),
+        (["bad,10,1,0,1", "bad,10,1,0,-2"], "column 'w': -2 in row 6 is negative; a weight is at least 0"),
+        (["bad,10,1,0,0"], "column 'w': no weight is above 0, and a weight of 0 leaves its row out"),
+        (["bad,10,1,0,0", "bad,10,,0,1"], "column 'w': no weight is above 0"),
         (["bad,inf,1,0,1"], "column 'n': row 5 is infinite; leave that row out"),
         (["bad,10,inf,0,1"], "column 'loss': row 5 is infinite"),
         (["bad,NaN,1,0,1", "bad,10,,0,1"], "no row has a value of 'n' and 'loss'"),
@@ -124,3 +126,33 @@ def test_an_unknown_column_of_labels_is_named_with_the_nearest(tmp_path: Path, o
 def test_a_sentence_begins_with_the_file_and_the_group() -> None:
     assert where(Path("t.csv"), {"a": "1", "b": "x"}) == "t.csv, a = 1, b = x"
     assert where(Path("t.csv"), {}) == "t.csv"
+
+
+def test_a_weight_of_0_leaves_its_row_out_with_a_note_whatever_else_is_in_it(tmp_path: Path) -> None:
+    path = _table(tmp_path, *GOOD, "good,0,1,0,0", "good,7,,0,1")
+    points, refused = _read(path, weight="w")
+    assert not refused
+    np.testing.assert_array_equal(points[0].row, [1, 2, 3, 4])
+    assert points[0].notes == ("left out for want of a value: row 6", "left out for a weight of 0: row 5")
+
+
+@pytest.mark.parametrize(("blank", "told"), [("", "blank"), (" ", "blank"), ("NA", "'NA'")])
+@pytest.mark.parametrize("option", ["cluster", "pair"])
+@pytest.mark.parametrize("seeds", [("1", "2"), ("first", "second")])
+def test_rows_without_a_label_are_not_taken_for_one_run(
+    tmp_path: Path, seeds: tuple[str, str], option: str, blank: str, told: str
+) -> None:
+    path = _table(tmp_path, f"a,10,1,{seeds[0]},1", f"a,20,1,{blank},1", f"b,10,1,{seeds[1]},1")
+    points, refused = _read(path, **{option: "seed"})
+    assert [one.group["kind"] for one in points] == ["b"]
+    # Of a column of numbers what is not there has no text.
+    told = told if seeds[0] == "first" else "blank"
+    assert refused == [
+        f"{path}, kind = a: column 'seed' is {told} in row 2; name what the row belongs to, or leave --{option} out"
+    ]
+
+
+def test_a_row_that_is_left_out_needs_no_label(tmp_path: Path) -> None:
+    points, refused = _read(_table(tmp_path, *GOOD, "good,7,,,1"), cluster="seed")
+    assert not refused
+    assert len(points[0].y) == 4

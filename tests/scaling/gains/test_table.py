@@ -196,6 +196,10 @@ def _first(rows: Rows, **changes: Any) -> Rows:
         (lambda rows: _first(rows, draw=0.5), "data row 161: draw '0.5' is no whole number"),
         (lambda rows: _first(rows, y_true=""), "1 of 160 values of y_true are missing"),
         (
+            lambda rows: _first([row | {"family_group": row["subject"]} for row in rows], family_group=""),
+            "video, n = 16: family_group is blank in data row 161; give a subject without relatives a family",
+        ),
+        (
             lambda rows: [*rows, next(row for row in rows if row["n_labels"] == 16)],
             "subject 's00' is tested 2 times in repeat 0, draw 0, seed 0; it must be once; delete the copy, or name "
             "in --group",
@@ -305,6 +309,13 @@ def test_scores_for_other_classes_than_there_are_is_told(rows: Rows, tmp_path: P
         _gains(write_csv(tmp_path / "p.csv", [row | {"y_score": "[0.1, 0.2]"} for row in three]))
 
 
+def test_a_blank_fold_is_no_fold(rows: Rows, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match="data row 161: fold is blank; name the fold, or leave the column out"
+    ):
+        _gains(write_csv(tmp_path / "p.csv", _first(rows, fold="")))
+
+
 def test_a_metric_without_its_column_is_told(rows: Rows, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "p.csv", [{k: v for k, v in row.items() if k != "y_score"} for row in rows])
     with pytest.raises(UserError, match="metric auroc needs column 'y_score', which is missing"):
@@ -317,6 +328,75 @@ def test_repeats_of_the_folds_must_be_numbered(rows: Rows, tmp_path: Path) -> No
         UserError, match="in folds 0, 4; it must be once: number the repeats of the folds in column"
     ):
         _gains(write_csv(tmp_path / "p.csv", again))
+
+
+# -- the positive class --------------------------------------------------------------------------------------------
+
+
+def _named(rows: Rows, sign: int = 1) -> Rows:
+    """The same with text classes, of which the healthy one comes first; with ``sign`` -1 scores are those of it."""
+    return [
+        row | {"y_true": ("healthy", "sick")[row["y_true"]], "y_score": sign * row["y_score"]} for row in rows
+    ]
+
+
+def test_the_positive_class_can_be_chosen(rows: Rows, found: Gains, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "p.csv", _named(rows, -1))
+    chosen = _gains(path, positive="healthy", against=["connectivity"], sesoi=0.05)
+    for one, other in zip(chosen.rows, found.rows, strict=True):
+        assert one["arm_value"] == pytest.approx(other["arm_value"])
+        assert one["estimate"] == pytest.approx(other["estimate"])
+        assert one["verdict"] == other["verdict"]
+    # What is said is not assumed.
+    assert not any("y_score is" in sentence for sentence in chosen.assumptions)
+    last = _gains(write_csv(tmp_path / "l.csv", _named(rows)), positive="sick", against=["connectivity"])
+    assert [row["low"] for row in last.rows] == [row["low"] for row in found.rows]
+
+
+def test_a_number_is_the_same_class_however_it_is_written(table: Path, found: Gains) -> None:
+    assert [row["low"] for row in _gains(table, positive="1.0").rows] == [
+        row["low"] for row in found.rows[:3]
+    ]
+
+
+def test_two_arms_below_chance_raise_a_doubt_about_the_positive_class(rows: Rows, tmp_path: Path) -> None:
+    doubt = "both are below chance: is 'sick' the positive class? see --positive"
+    reversed_scores = _gains(write_csv(tmp_path / "p.csv", _named(rows, -1)), sesoi=0.05).rows
+    assert reversed_scores[-1]["arm_value"] < 0.2
+    assert doubt in reversed_scores[-1]["warnings"]
+    # An arm may be below chance by itself.
+    alone = [row if row["arm"] == "video" else row | {"y_score": -row["y_score"]} for row in _named(rows, -1)]
+    for name, other in (("right", _named(rows)), ("alone", alone)):
+        told = _gains(write_csv(tmp_path / f"{name}.csv", other), sesoi=0.05).rows
+        assert not any("below chance" in warning for row in told for warning in row["warnings"])
+
+
+def test_listed_scores_below_chance_raise_a_doubt_about_their_order(rows: Rows, tmp_path: Path) -> None:
+    listed = [row | {"y_score": json.dumps([row["y_score"], -row["y_score"]])} for row in _named(rows)]
+    path = write_csv(tmp_path / "p.csv", listed)
+    doubt = "both are below chance: are the scores in the order of the classes 'healthy', 'sick'?"
+    assert doubt in _gains(path).rows[-1]["warnings"]
+    with pytest.raises(UserError, match="y_score lists 2 scores, one a class, so --positive has no say"):
+        _gains(path, positive="sick")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"positive": "sik"}, "--positive 'sik' is no class of y_true; did you mean 'sick'?"),
+        (
+            {"positive": "sick", "metric": "accuracy"},
+            "from which accuracy is not computed here; leave it out",
+        ),
+        ({"positive": "sick", "metric": "r"}, "from which r is not computed here; leave it out"),
+    ],
+)
+def test_a_positive_class_that_is_none_is_refused(
+    rows: Rows, tmp_path: Path, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        _gains(write_csv(tmp_path / "p.csv", _named(rows)), **options)
+    assert sentence in str(refused.value)
 
 
 # -- the command line ----------------------------------------------------------------------------------------------
@@ -334,6 +414,12 @@ def test_the_detectable_gain_stands_before_any_result(table: Path) -> None:
     assert done.exit_code == 0
     assert 0 <= done.stdout.index("smallest detectable gain") < done.stdout.index("gain +")
     assert "effective data transferred >= +24.0 subjects" in done.stdout
+
+
+def test_the_verb_takes_the_positive_class(rows: Rows, tmp_path: Path) -> None:
+    path = str(write_csv(tmp_path / "p.csv", _named(rows, -1)))
+    assert "warning: both are below chance: is 'sick'" in _run(path, *CALL).stdout
+    assert "  helps" in _run(path, *CALL, "--positive", "healthy").stdout.splitlines()
 
 
 def test_json_and_csv_hold_the_results_alone(table: Path) -> None:

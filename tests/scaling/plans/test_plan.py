@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from transferscale.artefacts import write_json
 from transferscale.cli.scaling.plan import plan as verb
 from transferscale.errors import UserError
 from transferscale.scaling.plans.cost import Prices, Rate, given_rate, measured_rate, prices_of
+from transferscale.scaling.plans.direction import concordance
 from transferscale.scaling.plans.plan import Plan, plan
 from transferscale.scaling.plans.study import plan_study, study_rate
 from transferscale.scaling.plans.table import Columns, plan_table
@@ -476,6 +478,73 @@ def test_a_column_of_metrics_is_filtered(tmp_path: Path) -> None:
     assert surface.fit.n == 5
     with pytest.raises(UserError, match="column 'metric' has no 'r2'"):
         plan_table(path, Question(target_of("r2", 0.5)), Columns())
+
+
+def test_a_score_under_a_metric_that_falls_is_refused(tmp_path: Path) -> None:
+    table = written(tmp_path, [pretrained(), alone()])
+    done = run(table, "--target", "0.75", "--metric", "loss")
+    assert isinstance(done.exception, UserError)
+    assert (
+        "column 'score' rises with 'flops' and 'n_labels', so it is a score and no loss; give its --metric (auroc, "
+        "accuracy, balanced_accuracy, r, r2, or another name with its --ceiling)" in str(done.exception)
+    )
+
+
+def test_a_loss_under_a_metric_that_rises_is_warned_of(tmp_path: Path) -> None:
+    flipped = replace(alone(), score=1 - alone().score)
+    done = run(written(tmp_path, [flipped]), "--target", "0.6", "--metric", "accuracy")
+    assert done.exit_code == 0
+    assert "column 'score' falls with 'flops' and 'n_labels', where accuracy should rise" in done.stdout
+
+
+def test_too_few_runs_to_tell_are_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    path.write_text("flops,n_labels,score\n0,8,0.6\n0,16,0.7\n0,32,0.75\n")
+    (found,), _ = plan_table(path, Question(target_of("loss", 0.5), bootstrap=0), Columns())
+    assert found.warnings == (
+        "column 'score' rises with 'flops' and 'subjects', where loss should fall: if it is a score, give its "
+        "--metric",
+    )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 30))
+@settings(max_examples=30, deadline=None)
+def test_concordance_is_that_of_every_ordered_pair(seed: int, many: int) -> None:
+    rng = np.random.default_rng(seed)
+    scales, score = rng.integers(1, 5, (many, 2)).astype(float), rng.integers(0, 5, many).astype(float)
+    signs = [
+        np.sign(score[j] - score[i])
+        for i in range(many)
+        for j in range(many)
+        if (scales[j] >= scales[i]).all() and (scales[j] > scales[i]).any()
+    ]
+    tau, _ = concordance([(scales, score)])
+    assert tau == pytest.approx(np.mean(signs) if signs else 0.0)
+    assert concordance([(scales, -score)])[0] == -tau
+
+
+@pytest.mark.parametrize(("many", "errors"), [(3, 1.567), (4, 2.038), (10, 4.025)])
+def test_a_rising_curve_is_so_many_standard_errors_from_none(many: int, errors: float) -> None:
+    rising = np.arange(1.0, many + 1)
+    tau, found = concordance([(rising[:, None], rising)])
+    assert tau == 1
+    # Kendall (1938): sqrt of n(n - 1)(2n + 5) / 18.
+    assert found == pytest.approx(errors, abs=1e-3)
+
+
+def test_sentences_name_the_column_and_not_the_metric(tmp_path: Path) -> None:
+    path = written(tmp_path, [alone()])
+    path.write_text(path.read_text() + "0.0,256,66.6,scratch,x\n")
+    done = run(path, "--target", "0.75", "--metric", "accuracy")
+    assert "column 'score': 66.6 reaches the ceiling (1)" in str(done.exception)
+
+
+def test_a_blank_cluster_is_refused_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    rows = [f"0,{n:g},{auroc(np.array(0.15 + 1.4 * n**-0.35)):.6f},{seed}" for n in SUBJECTS for seed in "ab"]
+    path.write_text("\n".join(["flops,n_labels,score,seed", *rows, "0,256,0.9,"]) + "\n")
+    with pytest.raises(UserError, match="column 'seed' is blank in row 11; name what the row belongs to, or"):
+        plan_table(path, Question(AUROC, bootstrap=0), Columns(cluster="seed"))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -225,7 +226,7 @@ def test_units_of_compute_and_difficulty_do_not_change_the_exponent() -> None:
             Task(one.difficulty, one.place * unit, {COMPUTE: one.scales[COMPUTE] * unit}, one.score)
             for one in tasks
         ]
-        return law(relative(moved, TARGET, bootstrap=0), COMPUTE)
+        return law(relative(moved, TARGET, bootstrap=20), COMPUTE)
 
     one, other = scaled(1.0), scaled(1e3)
     assert other.exponent == pytest.approx(one.exponent, rel=1e-3)
@@ -336,6 +337,42 @@ def test_a_table_that_cannot_be_read_says_where(
     path.write_text(path.read_text() + row)
     with pytest.raises(UserError, match=sentence):
         relative_table(path, TARGET, difficulty, columns, "accuracy", bootstrap=0)
+
+
+def test_a_score_under_a_metric_that_falls_is_refused(tmp_path: Path) -> None:
+    table = written(tmp_path, [task(d) for d in (1.0, 2.0, 4.0)])
+    done = run(table, "--target", "0.75", "--metric", "loss")
+    assert isinstance(done.exception, UserError)
+    sentence = "column 'accuracy' rises with 'flops' and 'n_labels', so it is a score and no loss"
+    assert sentence in str(done.exception)
+
+
+def test_a_loss_under_a_metric_that_rises_is_warned_of(tmp_path: Path) -> None:
+    flipped = [replace(one, score=1 - one.score) for one in (task(d) for d in (1.0, 2.0, 4.0))]
+    done = run(written(tmp_path, flipped), "--target", "0.75")
+    assert done.exit_code == 0
+    assert done.stdout.count("column 'accuracy' falls with 'flops' and 'n_labels'") == 1
+
+
+def test_sentences_name_the_column_and_not_the_metric(tmp_path: Path) -> None:
+    path = written(tmp_path, [task(d) for d in (1.0, 2.0, 4.0)])
+    path.write_text(path.read_text() + "1,1e12,1e6,16,66.6\n")
+    done = run(path, "--target", "0.75", "--metric", "balanced_accuracy")
+    assert "classes 1, flops: column 'accuracy': 66.6 reaches the ceiling (1)" in done.stderr
+
+
+def test_without_draws_a_law_has_no_interval_and_still_a_verdict(tmp_path: Path) -> None:
+    table = written(tmp_path, [task(d, 0.01) for d in (1.0, 2.0, 4.0, 8.0)])
+    done = run(table, "--target", "0.75", "--bootstrap", "0", "--plot", str(tmp_path / "p.svg"))
+    assert done.exit_code == 0, done.output
+    assert "compute ~ classes^1." in done.stdout
+    assert "95 %" not in done.stdout
+    (tree,) = json.loads(run(table, "--target", "0.75", "--bootstrap", "0", "--format", "json").stdout)
+    for one in tree["laws"]:
+        assert one["exponent"] is not None
+        assert [one[end] for end in ("low", "high", "growth_low", "growth_high")] == [None] * 4
+    assert tree["laws"][0]["identified"]
+    assert "No law" not in (tmp_path / "p.svg").read_text()
 
 
 def test_a_target_above_the_ceiling_and_a_negative_tolerance_are_refused(tmp_path: Path) -> None:

@@ -287,9 +287,9 @@ def _observed(registered: dict[str, Any]) -> str:
     runs = registered["runs"]
     if runs == 1:
         return f"observed {registered['observed']:.6g}: {verdict}"
-    span = _span([registered["mean_low"], registered["mean_high"]])
+    span = _span([registered["mean_low"], registered["mean_high"]]).strip()
     return (
-        f"{registered['inside']} of {runs} runs inside; their mean {registered['observed']:.6g} against"
+        f"{registered['inside']} of {runs} runs inside; their mean {registered['observed']:.6g} against "
         f"{span} for a mean of {runs}: {verdict}"
     )
 

@@ -28,6 +28,11 @@ METRICS = ("auroc", "accuracy", "balanced_accuracy", "r", "r2")
 )
 @click.option("--group", multiple=True, help="Compare each value of this column alone (may be repeated).")
 @click.option(
+    "--positive",
+    metavar="CLASS",
+    help="The class whose score a y_score of one number is. Default: the last in sorted order.",
+)
+@click.option(
     "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
 )
 @options.path("--out", "Also write the gains here: .parquet, .csv, .tsv or .json.", required=False)
@@ -44,6 +49,7 @@ def gain(
     against: tuple[str, ...],
     sesoi: float | None,
     group: tuple[str, ...],
+    positive: str | None,
     layout: str,
     out: Path | None,
     plot: Path | None,
@@ -73,7 +79,9 @@ def gain(
     from transferscale.scaling.gains.comparison import ASSUMPTION
     from transferscale.scaling.gains.table import as_text, gain_table, write_gains
 
-    found = gain_table(table, arm, reference, metric, against=against, sesoi=sesoi, group=group)
+    found = gain_table(
+        table, arm, reference, metric, against=against, sesoi=sesoi, group=group, positive=positive
+    )
     if out is not None:
         write_gains(out, found.rows)
     if plot is not None:

@@ -169,15 +169,19 @@ def _need(need: "Need") -> str:
 def _law(law: "NeedLaw", found: "Relative") -> str:
     if law.exponent is None:
         return f"no law: {law.refused}"
-    grows = f"{found.difficulty}^{law.exponent:.3g} (95 % {law.low:.3g} to {law.high:.3g})"
+    grows = f"{found.difficulty}^{law.exponent:.3g}{_interval('95 % ', law.low, law.high)}"
     step = "twice as difficult takes"
     if found.ranked:
-        grows = f"exp({law.exponent:.3g} x rank) (95 % {law.low:.3g} to {law.high:.3g})"
+        grows = f"exp({law.exponent:.3g} x rank){_interval('95 % ', law.low, law.high)}"
         step = "a step takes"
     counts = f"{law.measured} measured" + (f", {law.bounded} bounded" if law.bounded else "")
     told = f"{law.resource} ~ {grows}, {counts}: {step} {law.growth:.3g} x"
-    told += f" ({law.growth_low:.3g} to {law.growth_high:.3g})"
+    told += _interval("", law.growth_low, law.growth_high)
     return told if law.identified else f"{told}; not identified"
+
+
+def _interval(what: str, low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({what}{low:.3g} to {high:.3g})"
 
 
 def _scales(scales: dict[str, float]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferscale.errors import UserError
-from transferscale.scaling.fits.columns import NoRowsError, number, read_columns
+from transferscale.scaling.fits.columns import MISSING, NoRowsError, number, read_columns
 from transferscale.scaling.metrics import Ints, Reals
 
 
@@ -45,7 +45,8 @@ def read_points(
 ) -> tuple[list[Points], list[str]]:
     """Points of every group, in the order of the groups' names, and a sentence for each group that has none.
 
-    Rows without a value (empty, NaN) are left out with a note; of a table without rows there is the sentence alone.
+    Rows without a value (empty, NaN) and those with a weight of 0 are left out with a note; of a table without rows
+    there is the sentence alone.
 
     Parameters
     ----------
@@ -104,11 +105,12 @@ def _points(
     notes = []
     if not known.all():
         missing = [str(rows[i] + 1) for i in np.flatnonzero(~known)]
-        which = f"row {missing[0]}" if len(missing) == 1 else f"rows {_few(missing)}"
-        notes.append(f"left out for want of a value: {which}")
-    kept = [row for row, good in zip(rows, known, strict=True) if good]
-    if not kept:
+        notes.append(f"left out for want of a value: {_which(missing)}")
+    if not known.any():
         raise UserError(f"no row has a value of {' and '.join(repr(name) for name in numeric)}")
+    if weight:
+        known = _weighed(values[:, -1], known, weight, rows, notes)
+    kept = [row for row, good in zip(rows, known, strict=True) if good]
     values = values[known]
     for at, name in enumerate(numeric):
         bad = np.flatnonzero(values[:, at] <= 0) if name != y else np.empty(0, dtype=np.int64)
@@ -131,20 +133,64 @@ def _points(
             else f"row {twice[0]} repeats an earlier one"
         )
 
-    def label(name: str | None) -> tuple[str, ...] | None:
-        return tuple(_text(columns[name][i]) for i in kept) if name else None
-
     return Points(
         group=group,
         x=values[:, : len(x)],
         y=values[:, len(x)],
-        cluster=label(cluster),
-        pair=label(pair),
+        cluster=_labels(columns, kept, cluster, "--pair" if cluster == pair else "--cluster"),
+        pair=_labels(columns, kept, pair, "--pair"),
         weight=values[:, -1] if weight else None,
         held=held[kept],
         row=np.array(kept, dtype=np.int64) + 1,
         notes=tuple(notes),
     )
+
+
+def _weighed(
+    values: Reals, known: npt.NDArray[np.bool_], weight: str, rows: Sequence[int], notes: list[str]
+) -> npt.NDArray[np.bool_]:
+    """Rows that are known and whose weight is not 0, with a note on those of weight 0.
+
+    Raises
+    ------
+    UserError
+        If a weight is negative, or none is above 0.
+    """
+    for row, value in zip(rows, values, strict=True):
+        if value < 0:
+            raise UserError(
+                f"column '{weight}': {value:g} in row {row + 1} is negative; a weight is at least 0, which leaves the "
+                "row out"
+            )
+    counted: npt.NDArray[np.bool_] = known & (values > 0)
+    if not counted.any():
+        raise UserError(f"column '{weight}': no weight is above 0, and a weight of 0 leaves its row out")
+    off = [str(row + 1) for row, value in zip(rows, values, strict=True) if value == 0]
+    if off:
+        notes.append(f"left out for a weight of 0: {_which(off)}")
+    return counted
+
+
+def _labels(
+    columns: dict[str, list[Any]], rows: Sequence[int], name: str | None, option: str
+) -> tuple[str, ...] | None:
+    """What each row belongs to; None without a column.
+
+    Raises
+    ------
+    UserError
+        If a row does not say: rows without a name are not the same run.
+    """
+    if name is None:
+        return None
+    labels = tuple(_text(columns[name][i]) for i in rows)
+    for row, label in zip(rows, labels, strict=True):
+        if label.strip().lower() in MISSING:
+            told = f"'{label}'" if label.strip() else "blank"
+            raise UserError(
+                f"column '{name}' is {told} in row {row + 1}; name what the row belongs to, or leave {option} out"
+            )
+    return labels
 
 
 def _number(value: Any, name: str, row: int) -> float:
@@ -179,6 +225,10 @@ def _natural(key: tuple[str, ...]) -> tuple[tuple[int, float, str], ...]:
         except ValueError:
             out.append((1, 0.0, part))
     return tuple(out)
+
+
+def _which(rows: list[str]) -> str:
+    return f"row {rows[0]}" if len(rows) == 1 else f"rows {_few(rows)}"
 
 
 def _few(rows: list[str]) -> str:

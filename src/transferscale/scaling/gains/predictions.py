@@ -59,9 +59,13 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class TableCell(Cell):
-    """A cell of a table, which its messages name."""
+    """A cell of a table, which its messages name.
+
+    ``doubt`` is the question to ask of scores below chance; empty where the metric takes none.
+    """
 
     path: Path
+    doubt: str = ""
 
     @property
     def where(self) -> str:
@@ -80,24 +84,37 @@ class Predictions:
         What will be computed; it decides which columns are needed and how they are read.
     group
         Columns whose values are compared alone, besides ``task`` where there is one.
+    positive
+        The class whose score a ``y_score`` of one number is; default: the last in sorted order.
 
     Raises
     ------
     UserError
-        If the file cannot be read, or lacks a column that the metric needs.
+        If the file cannot be read, or lacks a column that the metric needs, or the metric takes no positive class.
     """
 
-    def __init__(self, path: Path, metric: str, group: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, metric: str, group: Sequence[str] = (), positive: str | None = None
+    ) -> None:
         self.path, self.metric = path, metric
+        self.positive = None if positive is None else _class(positive)
         self.columns = read_columns(path, [*REQUIRED, *group], OPTIONAL)
         self.assumptions: dict[str, None] = {}
         self._needed()
+        if positive is not None and not self._scored:
+            raise UserError(
+                f"--positive is the class of a y_score, from which {metric} is not computed here; leave it out"
+            )
         for column, assumed in ASSUMED.items():
             if column not in self.columns:
                 self._assume(f"{assumed} (no column '{column}')")
         self.arm = [_label(value) for value in self.columns["arm"]]
         # Numbered over the whole table, so that a fold has one number in every cell.
         folds = [_label(value) for value in self.columns.get("fold", [0] * len(self.arm))]
+        if "" in folds:
+            raise UserError(
+                f"{self._row(folds.index(''))}: fold is blank; name the fold, or leave the column out"
+            )
         self.fold_names = tuple(sorted(set(folds)))
         code = {name: i for i, name in enumerate(self.fold_names)}
         self.fold = [code[name] for name in folds]
@@ -147,6 +164,13 @@ class Predictions:
                 found[n_labels] = error
         return found
 
+    @property
+    def _scored(self) -> bool:
+        """Whether the metric is computed from ``y_score``."""
+        if self.metric in CONTINUOUS:
+            return False
+        return self.metric == "auroc" or not self._has("y_pred")
+
     def _needed(self) -> None:
         """Check that the table has what the metric is computed from."""
         if self.metric in CONTINUOUS or self.metric == "auroc":
@@ -194,13 +218,9 @@ class Predictions:
         where = f"{self.path}: " + (f"{group.name}, " if group.keys else "") + f"{arm}, n = {n_labels}"
         for column in ("subject", "y_true"):
             self._none_missing(where, column, rows)
-        truth, predicted, score = self._values(where, rows, classes)
+        truth, predicted, score, doubt = self._values(where, rows, classes)
         subject = [_label(self.columns["subject"][row]) for row in rows]
-        family = (
-            [_label(self.columns["family_group"][row]) for row in rows]
-            if self._has("family_group")
-            else subject
-        )
+        family = self._families(where, rows) if self._has("family_group") else subject
         window = (
             [_label(self.columns["window"][row]) for row in rows] if self._has("window") else [""] * len(rows)
         )
@@ -232,6 +252,7 @@ class Predictions:
         return TableCell(
             **laid_out,
             path=self.path,
+            doubt=doubt,
             task=group.name,
             arm=arm,
             kind=_kind(self.metric, laid_out["subject_of"], laid_out["truth"]),
@@ -239,14 +260,28 @@ class Predictions:
             n_train=self._n_train(n_labels, rows, len(laid_out["subjects"]), laid_out["fold"]),
         )
 
-    def _values(self, where: str, rows: list[int], classes: list[str]) -> tuple[Reals, Reals, Reals]:
-        """Truth, prediction and scores of those rows, shapes (rows,), (rows,) and (rows, classes)."""
+    def _families(self, where: str, rows: list[int]) -> list[str]:
+        """The family of each row; subjects without one are no family together."""
+        families = [_label(self.columns["family_group"][row]) for row in rows]
+        if "" in families:
+            raise UserError(
+                f"{where}: family_group is blank in data row {rows[families.index('')] + 1}; give a subject without "
+                "relatives a family of its own"
+            )
+        return families
+
+    def _values(self, where: str, rows: list[int], classes: list[str]) -> tuple[Reals, Reals, Reals, str]:
+        """Truth, prediction and scores of those rows, shapes (rows,), (rows,) and (rows, classes), and a doubt.
+
+        The doubt is what to ask where the scores turn out to rank below chance.
+        """
         nothing = np.zeros(len(rows)), np.empty((len(rows), 0))
         if self.metric in CONTINUOUS:
             truth, predicted = (self._numbers(where, name, rows) for name in ("y_true", "y_pred"))
-            return truth, predicted, nothing[1]
-        if self.metric == "auroc" or not self._has("y_pred"):
-            classes, score = self._scores(where, rows, classes)
+            return truth, predicted, nothing[1], ""
+        doubt = ""
+        if self._scored:
+            classes, score, doubt = self._scores(where, rows, classes)
             predicted = score.argmax(1).astype(np.float64)
         else:
             self._none_missing(where, "y_pred", rows)
@@ -257,10 +292,10 @@ class Predictions:
             )
             score = nothing[1]
         truth = np.array([classes.index(_class(self.columns["y_true"][row])) for row in rows], dtype=float)
-        return truth, predicted, score
+        return truth, predicted, score, doubt
 
-    def _scores(self, where: str, rows: list[int], classes: list[str]) -> tuple[list[str], Reals]:
-        """Classes in the order of the scores, and one score a class, shape (rows, classes)."""
+    def _scores(self, where: str, rows: list[int], classes: list[str]) -> tuple[list[str], Reals, str]:
+        """Classes in the order of the scores, one score a class, shape (rows, classes), and a doubt."""
         values = [self._list(row) for row in rows]
         lengths = {len(value) for value in values}
         if len(lengths) > 1:
@@ -278,9 +313,21 @@ class Predictions:
                     f"{where}: y_score is one number, but y_true has {len(classes)} values ({_short(classes)}); "
                     "with more than two classes it must be a list, one score a class"
                 )
-            if len(classes) == 2:
+            if self.positive is not None:
+                if self.positive not in classes:
+                    raise UserError(
+                        f"{where}: --positive '{self.positive}' is no class of y_true; "
+                        f"{nearest(self.positive, classes)}"
+                    )
+                classes = sorted(classes, key=lambda name: name == self.positive)
+            elif len(classes) == 2:
                 self._assume(f"y_score is the score of class '{classes[1]}', the last of {named}")
-            return classes, np.concatenate([-found, found], axis=1) / 2
+            doubt = f"is '{classes[-1]}' the positive class? see --positive"
+            return classes, np.concatenate([-found, found], axis=1) / 2, doubt
+        if self.positive is not None:
+            raise UserError(
+                f"{where}: y_score lists {length} scores, one a class, so --positive has no say; leave it out"
+            )
         if length != len(classes):
             numbered = [str(i) for i in range(length)]
             if not set(classes) <= set(numbered):
@@ -291,7 +338,7 @@ class Predictions:
             classes = numbered
         else:
             self._assume(f"the scores in y_score are in the order of the classes {named}")
-        return classes, found
+        return classes, found, f"are the scores in the order of the classes {named}?"
 
     def _list(self, row: int) -> list[float]:
         """The scores of a row; a number is a list of one."""

@@ -12,13 +12,16 @@ from transferscale.artefacts import atomic, write_json
 from transferscale.errors import UserError
 from transferscale.scaling.gains.cells import Cell
 from transferscale.scaling.gains.comparison import beforehand_sentence, compare, in_words
-from transferscale.scaling.gains.predictions import Group, Predictions
+from transferscale.scaling.gains.predictions import Group, Predictions, TableCell
 from transferscale.scaling.gains.scores import Evaluation, evaluate
 from transferscale.scaling.gains.verdict import holm
 from transferscale.tables import TABLES, write_table
 
 # An arm's evaluations by label count; an error in place of one that could not be scored.
 Scored = dict[str, Evaluation[Cell] | UserError]
+
+# AUROC of a guess.
+CHANCE = 0.5
 
 # Columns of the `gains` table that a person's own column may fill.
 FREE = ("dataset", "task", "view", "read_out", "depth", "rung")
@@ -60,6 +63,7 @@ def gain_table(
     against: Sequence[str] = (),
     sesoi: float | None = None,
     group: Sequence[str] = (),
+    positive: str | None = None,
 ) -> Gains:
     """Compare an arm with its references at every label count of every group.
 
@@ -75,6 +79,9 @@ def gain_table(
         Smallest effect size of interest, in units of the metric.
     group
         Columns of which each value is compared alone, besides ``task``.
+    positive
+        The class of ``y_true`` whose score ``y_score`` is, where that is one number; default: the last in sorted
+        order.
 
     Raises
     ------
@@ -86,7 +93,7 @@ def gain_table(
         raise UserError(
             f"--group {min(taken)}: the result has a column of that name; rename the column in {path}"
         )
-    table = Predictions(path, metric, group)
+    table = Predictions(path, metric, group, positive)
     references = list(dict.fromkeys([reference, *against]))
     if arm in references:
         raise UserError(f"--arm and its reference are both '{arm}'; name two arms")
@@ -178,6 +185,7 @@ def _compare_group(
                 arm = _one(table, group, scored, found.arm, n_labels)
                 other = _one(table, group, scored, name, n_labels)
                 compared = compare(arm, other, _curve(scored[name]), sesoi)
+                compared["warnings"] += _below_chance(arm, other)
             except UserError as error:
                 if str(error) not in found.failures:
                     found.failures.append(str(error))
@@ -230,6 +238,14 @@ def _one(
         counts = ", ".join(sorted(scored[arm], key=_count))
         raise UserError(f"{where}: '{arm}' has no predictions at n = {n_labels}, only at {counts}")
     return one
+
+
+def _below_chance(arm: Evaluation[Cell], reference: Evaluation[Cell]) -> list[str]:
+    """A warning where both rank the subjects the wrong way round, which two models hardly do by themselves."""
+    below = all(one.interval[1] < CHANCE for one in (arm, reference))
+    if arm.metric != "auroc" or not below or not isinstance(arm.cell, TableCell):
+        return []
+    return [f"both are below chance: {arm.cell.doubt}"]
 
 
 def _count(n_labels: str) -> float:

@@ -128,9 +128,11 @@ def _law(law: NeedLaw, ranked: bool, plane: Plane) -> list[alt.Chart]:
 
 
 def _law_words(law: NeedLaw, one: Relative) -> str:
-    if law.growth is None or law.growth_low is None or law.growth_high is None:
+    if law.growth is None:
         return f"No law: {law.refused}."
     step = "A step up takes" if one.ranked else "Twice as difficult takes"
     doubt = "" if law.identified else "; not identified"
-    grows = around(law.growth, (law.growth_low, law.growth_high))
+    ends = (law.growth_low, law.growth_high)
+    interval = None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
+    grows = around(law.growth, interval)
     return f"{step} {grows} times as much{doubt}."

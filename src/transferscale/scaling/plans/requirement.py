@@ -126,7 +126,7 @@ def surface(
         outcome=target.outcome,
         bootstrap=bootstrap,
         seed=seed,
-        names=([names[i] for i in free], target.metric),
+        names=([names[i] for i in free], target.called),
         notes=notes,
     )
     return Surface(

@@ -1,7 +1,7 @@
 """Plans for anybody's table: a row a run, with its pretraining compute, labelled subjects and score."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from transferscale.errors import UserError, nearest
 from transferscale.scaling.fits.columns import number, read_columns
 from transferscale.scaling.fits.points import Points, read_points, where
+from transferscale.scaling.plans.direction import against
 from transferscale.scaling.plans.plan import Plan, plan
 from transferscale.scaling.plans.ways import Question, Runs
 
@@ -37,7 +38,8 @@ def plan_table(
     Raises
     ------
     UserError
-        If a column is missing, the metric has no row, or no group has a plan.
+        If a column is missing, the metric has no row, or no group has a plan: among others, as a column that
+        should fall is plainly a score.
     """
     metric = _metric(path, question.target.metric)
     own = [name for name in dict.fromkeys([*group, columns.arm, columns.compute, *metric]) if name]
@@ -52,11 +54,15 @@ def plan_table(
     for one in points:
         if all(one.group[name] == question.target.metric for name in metric):
             groups.setdefault(tuple(one.group[name] for name in group), []).append(one)
+    asked = replace(question, target=replace(question.target, column=columns.score))
     plans = []
     for key, cells in groups.items():
         named = dict(zip(group, key, strict=True))
         try:
-            plans.append(plan(_runs(cells, columns), question, named))
+            runs = _runs(cells, columns)
+            scales = [(np.stack([one.flops, one.subjects], -1), one.score) for one in runs]
+            remark = against(asked.target, scales, question.names)
+            plans.append(plan(runs, asked, named, [remark] if remark else []))
         except UserError as error:
             refused.append(f"{where(path, named)}: {error}")
     if not plans:

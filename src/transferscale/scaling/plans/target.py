@@ -26,11 +26,20 @@ METRICS: dict[str, Outcome] = {
 
 @dataclass(frozen=True)
 class Target:
-    """The score ``value`` of a metric, and how that metric becomes what is fitted."""
+    """The score ``value`` of a metric, and how that metric becomes what is fitted.
+
+    ``column`` is where a table holds its scores; empty where they have no other name than the metric.
+    """
 
     metric: str
     value: float
     outcome: Outcome
+    column: str = ""
+
+    @property
+    def called(self) -> str:
+        """What sentences about the scores call them."""
+        return self.column or self.metric
 
     @property
     def log_error(self) -> float:

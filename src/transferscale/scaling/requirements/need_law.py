@@ -1,7 +1,7 @@
 """The law of a requirement against the difficulty of the task, from measured requirements and bounds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,8 +20,8 @@ FEWEST = 3
 class NeedLaw:
     """Requirement = factor x difficulty^exponent, or with ranks factor x e^(exponent x rank).
 
-    ``growth`` is the factor on the requirement when the difficulty doubles, or goes up by one rank; ``refused``
-    says why there is no law.
+    ``growth`` is the factor on the requirement when the difficulty doubles, or goes up by one rank; the ends of
+    the intervals are None without draws, and ``refused`` says why there is no law.
     """
 
     resource: str
@@ -43,7 +43,8 @@ def need_law(needs: Sequence[Need], resource: str, difficulty: str, ranked: bool
 
     Requirements that are not identified are left out. The interval of the exponent is the wider, at either
     end, of that over the draws, which is for new runs at these difficulties, and that from the scatter of the
-    measured requirements about the law (Student's t), which is for new difficulties.
+    measured requirements about the law (Student's t), which is for new difficulties. Without draws there is no
+    interval, and the scatter alone tells whether the exponent is identified.
     """
     usable = [need for need in needs if need.bound != UNKNOWN]
     measured = [need for need in usable if not need.bound]
@@ -75,13 +76,12 @@ def need_law(needs: Sequence[Need], resource: str, difficulty: str, ranked: bool
         low, high = min(low, drawn[0]), max(high, drawn[1])
     step = 1.0 if ranked else np.log(2)
     growth = [float(np.exp(min(step * exponent, 700.0))) for exponent in (slope, low, high)]
-    return found(
+    law = found(
         exponent=slope,
-        low=low,
-        high=high,
         factor=float(np.exp(fitted.intercept[0])),
         growth=growth[0],
-        growth_low=growth[1],
-        growth_high=growth[2],
         identified=identified(low, high),
     )
+    if draws == 1:
+        return law
+    return replace(law, low=low, high=high, growth_low=growth[1], growth_high=growth[2])

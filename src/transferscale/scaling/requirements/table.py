@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from transferscale.errors import UserError, nearest
 from transferscale.scaling.fits.points import Points, read_points, where
+from transferscale.scaling.plans.direction import against
 from transferscale.scaling.plans.target import Target
 from transferscale.scaling.requirements.need import Task
 from transferscale.scaling.requirements.relative import Relative, relative
@@ -39,7 +41,7 @@ def relative_table(
     ------
     UserError
         If a column is missing, a difficulty is no number above 0 and not in ``order``, or no group can be
-        fitted.
+        fitted: among others, as a column that should fall is plainly a score.
     """
     points, refused = read_points(
         path, list(resources.values()), score, group=[*group, difficulty], cluster=cluster
@@ -47,15 +49,18 @@ def relative_table(
     groups: dict[tuple[str, ...], list[Points]] = {}
     for one in points:
         groups.setdefault(tuple(one.group[name] for name in group), []).append(one)
+    called = replace(target, column=score)
     found = []
     for key, own in groups.items():
         named = dict(zip(group, key, strict=True))
         try:
-            tasks = [_task(one, difficulty, resources, order) for one in own]
+            remark = against(called, [(one.x, one.y) for one in own], list(resources.values()))
+            notes = (remark,) if remark else ()
+            tasks = [_task(one, difficulty, resources, order, notes) for one in own]
             found.append(
                 relative(
                     tasks,
-                    target,
+                    called,
                     names=resources,
                     difficulty=difficulty,
                     ranked=bool(order),
@@ -70,7 +75,13 @@ def relative_table(
     return found, refused
 
 
-def _task(points: Points, difficulty: str, resources: Mapping[str, str], order: Sequence[str]) -> Task:
+def _task(
+    points: Points,
+    difficulty: str,
+    resources: Mapping[str, str],
+    order: Sequence[str],
+    notes: tuple[str, ...],
+) -> Task:
     name = points.group[difficulty]
     return Task(
         difficulty=name,
@@ -78,7 +89,7 @@ def _task(points: Points, difficulty: str, resources: Mapping[str, str], order: 
         scales={resource: points.x[:, i] for i, resource in enumerate(resources)},
         score=points.y,
         cluster=points.cluster,
-        notes=points.notes,
+        notes=(*notes, *points.notes),
     )
 
 
