@@ -9,11 +9,8 @@ from transferscale.errors import UserError
 from transferscale.report.tasks import READ_OUTS, TaskOf, tasks
 from transferscale.scaling.pictures.page import embed
 from transferscale.scaling.pictures.plan import picture
-from transferscale.scaling.plans.cost import given_rate, prices_of
 from transferscale.scaling.plans.plan import Plan
-from transferscale.scaling.plans.study import plan_study, study_rate
-from transferscale.scaling.plans.target import target_of
-from transferscale.scaling.plans.ways import Question
+from transferscale.scaling.plans.study import plan_study, study_question
 from transferscale.study.study import Study
 
 Rows = Sequence[Mapping[str, Any]]
@@ -48,17 +45,7 @@ def planned(study: Study, scores: Path, checkpoints: Path) -> tuple[list[Plan], 
     said = study.plan
     if said is None:
         return [], []
-    if said.flops_per_second is None:
-        rate = study_rate(study, Path(study.folder) / "study.json", checkpoints)
-    else:
-        rate = given_rate(said.flops_per_second)
-    question = Question(
-        target_of(said.metric, said.target, None, None),
-        rate,
-        prices_of(rate, said.price_gpu_hour, said.price_subject),
-        most_subjects=said.subjects,
-        names=("flops_formula", "n_train"),
-    )
+    question = study_question(study, Path(study.folder) / "study.json", checkpoints, said)
     plans, refused = plan_study(study, scores, checkpoints, question, empty_ok=True)
     return plans, [sentence.removeprefix(f"{scores}, ") for sentence in refused]
 

@@ -1,9 +1,11 @@
 """The `plan` section: the score that would be useful, and what things cost."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from transferscale.errors import UserError
 from transferscale.study.base import Part
 
 
@@ -28,3 +30,23 @@ class PlanFor(Part):
                 "plan: give both prices, price_gpu_hour and price_subject (0 for what costs nothing)"
             )
         return self
+
+
+def plan_for(said: PlanFor | None, given: Mapping[str, Any]) -> PlanFor | None:
+    """What a study says, with what is given beside it in its place; None without metric or target.
+
+    Raises
+    ------
+    UserError
+        If the two do not go together.
+    """
+    own = said.model_dump() if said else {}
+    merged = own | {key: value for key, value in given.items() if value is not None}
+    if "metric" not in merged or "target" not in merged:
+        return None
+    try:
+        return PlanFor(**merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "plan"
+        raise UserError(f"plan, key '{place}': {first['msg'].removeprefix('Value error, ')}") from None

@@ -97,48 +97,56 @@ def plan(
     --study, --scores and --checkpoints; its FLOP rate is then measured, and its section `plan` says what is not given
     here.
     """
-    from transferscale.scaling.plans.cost import given_rate, prices_of
-    from transferscale.scaling.plans.target import target_of
-    from transferscale.scaling.plans.ways import Question
-
     if table is None and (study is None or scores is None or checkpoints is None):
         raise click.UsageError("give a TABLE, or --study, --scores and --checkpoints")
     if table is not None and any((study, scores, checkpoints)):
         raise click.UsageError("give either a TABLE or --study, not both")
-    loaded = None
-    if study is not None:
+    if table is not None:
+        if target is None or metric is None:
+            raise click.UsageError("give --target and --metric")
+        from transferscale.scaling.verbs import plan as plan_of_a_table
+
+        plans, refused = plan_of_a_table(
+            table,
+            target,
+            metric,
+            compute=compute,
+            labels=labels,
+            score=score,
+            arm=arm,
+            cluster=cluster,
+            group=group,
+            flops_per_second=flops_per_second,
+            price_gpu_hour=price_gpu_hour,
+            price_subject=price_subject,
+            subjects=subjects,
+            beyond=beyond,
+            law=law,
+            chance=chance,
+            ceiling=ceiling,
+            bootstrap=bootstrap,
+            seed=seed,
+        )
+    elif study is not None and scores is not None and checkpoints is not None:
+        from transferscale.scaling.plans.study import plan_study, study_question
         from transferscale.study.load import load_study
+        from transferscale.study.plan import plan_for
 
         loaded = load_study(study)
-        if loaded.plan is not None:
-            said = loaded.plan
-            target, metric = (said.target if target is None else target), metric or said.metric
-            flops_per_second = flops_per_second or said.flops_per_second
-            price_gpu_hour = said.price_gpu_hour if price_gpu_hour is None else price_gpu_hour
-            price_subject = said.price_subject if price_subject is None else price_subject
-            subjects = subjects or said.subjects
-    if target is None or metric is None:
-        raise click.UsageError(
-            "give --target and --metric" + (" (or the study a section `plan`)" if study else "")
-        )
-    wanted = target_of(metric, target, chance, ceiling)
-    rate = None if flops_per_second is None else given_rate(flops_per_second)
-
-    def question() -> Question:
-        prices = prices_of(rate, price_gpu_hour, price_subject)
-        names = (compute, labels) if table is not None else ("flops_formula", "n_train")
-        return Question(wanted, rate, prices, law, beyond, subjects, bootstrap, seed, names)
-
-    if table is not None:
-        from transferscale.scaling.plans.table import Columns, plan_table
-
-        columns = Columns(compute, labels, score, arm, cluster)
-        plans, refused = plan_table(table, question(), columns, group)
-    elif loaded is not None and study is not None and scores is not None and checkpoints is not None:
-        from transferscale.scaling.plans.study import plan_study, study_rate
-
-        rate = rate or study_rate(loaded, study, checkpoints)
-        plans, refused = plan_study(loaded, scores, checkpoints, question(), empty_ok)
+        given = {
+            "metric": metric,
+            "target": target,
+            "flops_per_second": flops_per_second,
+            "price_gpu_hour": price_gpu_hour,
+            "price_subject": price_subject,
+            "subjects": subjects,
+        }
+        said = plan_for(loaded.plan, given)
+        if said is None:
+            raise click.UsageError("give --target and --metric, or the study a section `plan`")
+        more = {"law": law, "beyond": beyond, "bootstrap": bootstrap, "seed": seed}
+        question = study_question(loaded, study, checkpoints, said, chance=chance, ceiling=ceiling, **more)
+        plans, refused = plan_study(loaded, scores, checkpoints, question, empty_ok)
     if out is not None:
         from transferscale.scaling.plans.plan import write_plans
 

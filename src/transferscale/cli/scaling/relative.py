@@ -88,19 +88,19 @@ def relative(
     the requirement, and the least that comes close to the best score. For continual learning name the column of the
     sequence's diversity.
     """
-    from transferscale.scaling.plans.target import METRICS, target_of
-    from transferscale.scaling.requirements.table import relative_table
+    from transferscale.scaling.verbs import relative as relative_of_a_table
 
-    # A score of unknown name lies between 0 and 1 unless something else is said.
-    named = metric or score
-    top = 1.0 if metric is None and named not in METRICS and ceiling is None else ceiling
-    resources = {"compute": compute, "params": params, "labels": labels}
-    found, refused = relative_table(
+    found, refused = relative_of_a_table(
         table,
-        target_of(named, target, chance, top),
-        difficulty,
-        {name: column for name, column in resources.items() if column},
-        score,
+        target,
+        difficulty=difficulty,
+        compute=compute,
+        params=params,
+        labels=labels,
+        score=score,
+        metric=metric,
+        chance=chance,
+        ceiling=ceiling,
         group=group,
         cluster=cluster,
         order=[name.strip() for name in order.split(",")] if order else (),

@@ -17,6 +17,7 @@ from transferscale.artefacts import fingerprint, read_json, write_json
 from transferscale.errors import UserError
 from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.fits.mixture import Mixture
+from transferscale.scaling.laws.base import along
 from transferscale.scaling.metrics import Reals
 
 # Format 1 held a hash of the points, which cannot be checked in a table that has grown.
@@ -76,7 +77,7 @@ def _prediction(fit: Fit, at: Reals) -> dict[str, Any]:
             "a preregistration needs intervals: give --bootstrap, and a --cluster with 3 runs or more"
         )
     for scale in at:
-        if np.log(scale).sum() <= fit.log_points.sum(1).max():
+        if along(fit.form, np.log(scale)) <= along(fit.form, fit.log_points).max():
             raise UserError(
                 f"--at {','.join(f'{v:g}' for v in scale)}: not beyond the fitted points, so nothing is predicted"
             )

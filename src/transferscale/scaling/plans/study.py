@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from transferscale.errors import UserError, nearest
-from transferscale.scaling.plans.cost import Rate, measured_rate
+from transferscale.scaling.plans.cost import Rate, given_rate, measured_rate, prices_of
 from transferscale.scaling.plans.plan import Plan, plan
+from transferscale.scaling.plans.target import target_of
 from transferscale.scaling.plans.ways import Question, Runs
 from transferscale.study.grid import Reader
+from transferscale.study.plan import PlanFor
 from transferscale.study.study import Study
 from transferscale.tables import read_table
 
@@ -36,6 +38,36 @@ def study_rate(study: Study, file: Path, checkpoints: Path) -> Rate:
     folders = [Path(study.folder), file.parent]
     there = [folder for folder in folders if (folder / rows[0]["path"]).is_dir()]
     return measured_rate(rows, there[0] if there else folders[0])
+
+
+def study_question(study: Study, file: Path, checkpoints: Path, said: PlanFor, **more: Any) -> Question:
+    """What a study asks of its plan.
+
+    Parameters
+    ----------
+    file
+        The study's file, as for :func:`study_rate`.
+    said
+        Score, prices and FLOP rate; without a rate, the measured one counts.
+    **more
+        Fields of :class:`Question` that a study does not have: law, beyond, bootstrap, seed.
+
+    Raises
+    ------
+    UserError
+        If an option is wrong, or no FLOP rate was measured and none is given.
+    """
+    target = target_of(said.metric, said.target, more.pop("chance", None), more.pop("ceiling", None))
+    given = said.flops_per_second
+    rate = study_rate(study, file, checkpoints) if given is None else given_rate(given)
+    return Question(
+        target,
+        rate,
+        prices_of(rate, said.price_gpu_hour, said.price_subject),
+        most_subjects=said.subjects,
+        names=("flops_formula", "n_train"),
+        **more,
+    )
 
 
 def plan_study(
