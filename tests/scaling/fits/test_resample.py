@@ -1,4 +1,6 @@
-"""The wild cluster bootstrap: who draws together, what leverage takes away, how wide intervals are."""
+"""The bootstrap over clusters: who draws together, what leverage takes away, how wide intervals are."""
+
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,14 +11,26 @@ from scipy.stats import t as student
 from tests.scaling.laws.planted import PLANTED
 from transferscale.errors import UserError
 from transferscale.scaling.fits.fit import fit
-from transferscale.scaling.fits.objectives import LogLsq
-from transferscale.scaling.fits.resample import FEWEST, RELIABLE, leveraged, resample, student_factor, webb
+from transferscale.scaling.fits.objectives import Huber, Likelihood, LogLsq, Objective
+from transferscale.scaling.fits.resample import (
+    FEWEST,
+    RELIABLE,
+    SMALLEST_REST,
+    Leverage,
+    exponential,
+    leveraged,
+    resample,
+    student_factor,
+    webb,
+    weight_power,
+)
 from transferscale.scaling.fits.solve import Problem, optima
 from transferscale.scaling.laws.power import Power
 from transferscale.scaling.metrics import Ints, Reals
 
 X = np.geomspace(1e3, 1e6, 12)
 TRUNK = np.repeat(np.arange(12), 3)
+ROBUST = [Huber(1e-3), Likelihood(1e-3)]
 
 
 def _noisy(seed: int, law: str = "power") -> tuple[Problem, Reals]:
@@ -39,6 +53,24 @@ def test_a_cluster_s_draws_depend_on_its_name_and_the_seed_alone() -> None:
     assert (webb("a", 50, 1) != webb("b", 50, 1)).any()
     assert (webb("a", 50, 1) != webb("a", 50, 2)).any()
     assert np.abs(np.corrcoef(webb("a", 4000, 0), webb("b", 4000, 0))[0, 1]) < 0.06
+
+
+def test_a_cluster_s_weights_depend_on_its_name_and_the_seed_alone() -> None:
+    drawn = exponential("trunk", 60_000, 0)
+    assert drawn.mean() == pytest.approx(1, abs=0.02)
+    assert drawn.var() == pytest.approx(1, abs=0.04)
+    np.testing.assert_array_equal(exponential("a", 50, 1), exponential("a", 50, 1))
+    assert (exponential("a", 50, 1) != exponential("b", 50, 1)).any()
+    assert (exponential("a", 50, 1) != exponential("a", 50, 2)).any()
+
+
+@pytest.mark.parametrize(("held", "power"), [(0.0, 1.0), (0.5, None), (0.8, 2.0)])
+def test_the_more_a_cluster_decides_the_more_its_weight_varies(held: float, power: float | None) -> None:
+    found = weight_power(held)
+    if power is not None:
+        assert found == pytest.approx(power)
+    drawn = np.random.default_rng(0).standard_exponential(400_000) ** found
+    assert (drawn / drawn.mean()).var() == pytest.approx(1 / (1 - held), rel=0.05)
 
 
 @pytest.mark.parametrize("freedom", [2, 3, 5, 9, 10, 30, 400])
@@ -78,6 +110,34 @@ def test_a_cluster_that_alone_decides_a_parameter_does_not_blow_up() -> None:
     assert np.linalg.norm(found[:24]) <= 5.001 * np.linalg.norm(residual[:24])
 
 
+def test_leverage_is_that_of_the_hat_matrix_of_each_cluster() -> None:
+    problem, _ = _noisy(0, "power-floor")
+    theta = problem.law.coordinates(PLANTED["power-floor"].natural)
+    member: Ints = np.arange(len(problem.log_x)) % 7
+    jacobian = problem.law.jacobian(theta, problem.log_x)
+    hat = jacobian @ np.linalg.pinv(jacobian)
+    largest = [np.linalg.eigvalsh(hat[np.ix_(member == k, member == k)]).max() for k in range(7)]
+    found = Leverage.of(problem, theta, member).largest()
+    np.testing.assert_allclose(found, np.minimum(largest, 1 - SMALLEST_REST), rtol=1e-8)
+
+
+@pytest.mark.parametrize("clusters", [2, 6_000])
+def test_leverage_of_many_rows_needs_no_matrix_of_points_by_points(clusters: int) -> None:
+    many = 6_000
+    log_x = np.linspace(5, 15, many)[:, None]
+    log_y = 1 - 0.1 * log_x[:, 0] + 0.02 * np.random.default_rng(0).standard_normal(many)
+    problem = Problem.of(Power(), log_x, log_y, LogLsq())
+    theta = optima(problem, log_y, 1)[0]
+    tracemalloc.start()
+    member: Ints = np.arange(many) % clusters
+    drawn = resample(problem, log_y, theta, member, [f"{k}" for k in range(clusters)], 5, 0)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert drawn.shape == (5, 2)
+    # A matrix of points by points would be 0.3 GB.
+    assert most < 5e7
+
+
 def test_the_spread_of_the_draws_is_the_cluster_robust_standard_error() -> None:
     rng = np.random.default_rng(0)
     trunks = 40
@@ -111,6 +171,45 @@ def test_families_whose_clusters_share_labels_draw_together() -> None:
     drawn = [np.log(found.draws(far)[:, 0]) for found in (one, two, other)]
     assert np.corrcoef(drawn[0], drawn[1])[0, 1] > 0.999
     assert abs(np.corrcoef(drawn[0], drawn[2])[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize("objective", ROBUST, ids=str)
+def test_families_that_share_labels_draw_together_under_a_robust_objective(objective: Objective) -> None:
+    rng = np.random.default_rng(0)
+    noise = 0.05 * rng.standard_normal(12)[TRUNK] + 0.001 * rng.standard_normal(36)
+    x, far = np.repeat(X, 3), np.array([1e8])
+    drawn = []
+    for factor, exponent, label in ((3, 0.1, "seed"), (9, 0.2, "seed"), (9, 0.2, "other")):
+        y = factor * x**-exponent * np.exp(noise)
+        names = [f"{label}{k}" for k in TRUNK]
+        found = fit(x, y, "power", cluster=names, objective=objective, bootstrap=300)
+        at = found.draws(far)
+        assert at is not None
+        drawn.append(np.log(at[:, 0]))
+    assert np.corrcoef(drawn[0], drawn[1])[0, 1] > 0.99
+    assert abs(np.corrcoef(drawn[0], drawn[2])[0, 1]) < 0.25
+
+
+@pytest.mark.parametrize("objective", ROBUST, ids=str)
+def test_the_spread_of_a_robust_line_is_that_of_least_absolute_deviations(objective: Objective) -> None:
+    points, noise = 600, 0.02
+    x = np.geomspace(1e3, 1e6, points)
+    y = 3 * x**-0.1 * np.exp(noise * np.random.default_rng(0).standard_normal(points))
+    found = fit(x, y, "power", objective=objective, bootstrap=300, starts=1)
+    assert found.resampled is not None
+    # Variance 1 / (4 f(0)^2) of the median in the place of sigma^2 (Bassett & Koenker 1978).
+    columns = found.form.jacobian(found.theta, np.log(x)[:, None])
+    known = noise * np.sqrt(np.pi / 2 * np.diag(np.linalg.inv(columns.T @ columns)))
+    np.testing.assert_allclose(found.resampled.std(0), known, rtol=0.2)
+
+
+def test_robust_draws_stay_within_the_bounds() -> None:
+    rng = np.random.default_rng(3)
+    y = 3 * X**-0.1 * np.exp(0.05 * rng.standard_normal(12))
+    found = fit(X, y, "power-floor", cluster=np.arange(12) % 4, objective=Huber(1e-3), bootstrap=100)
+    assert found.resampled is not None
+    low, high = found.form.bounds(found.log_points, np.log(found.values))
+    assert ((found.resampled >= low) & (found.resampled <= high)).all()
 
 
 def test_pair_names_what_clusters_of_different_families_share() -> None:
@@ -182,8 +281,9 @@ def test_the_same_seed_gives_the_same_intervals_and_another_seed_others() -> Non
     assert one != other
 
 
-def test_a_curve_without_noise_has_no_spread() -> None:
-    found = fit(X, 1 + 50 * X**-0.5, "power-floor", bootstrap=30)
+@pytest.mark.parametrize("objective", [LogLsq(), *ROBUST], ids=str)
+def test_a_curve_without_noise_has_no_spread(objective: Objective) -> None:
+    found = fit(X, 1 + 50 * X**-0.5, "power-floor", objective=objective, bootstrap=30)
     for name, interval in found.intervals.items():
         assert interval == pytest.approx((found.params[name],) * 2, rel=1e-6)
 

@@ -162,6 +162,19 @@ def test_weights_pull_the_curve() -> None:
     assert one.form.natural(theta[0]) == pytest.approx(list(one.natural.values()), rel=1e-3)
 
 
+@pytest.mark.parametrize("own", OBJECTIVES, ids=str)
+def test_refits_under_many_weights_are_what_each_gives_alone(own: Objective) -> None:
+    problem, log_y = _noisy("power-floor", own, 3)
+    best, _ = optima(problem, log_y, 10)
+    weight = np.random.default_rng(0).standard_exponential((5, len(log_y)))
+    theta, values = refit(problem, np.broadcast_to(log_y, weight.shape), best[:2], weight=weight)
+    for one, found, value in zip(weight, theta, values, strict=True):
+        alone = Problem.of(problem.law, problem.log_x, log_y, own, one)
+        _, its = refit(alone, log_y[None], best[:2])
+        assert its[0] == pytest.approx(value, rel=1e-9)
+        assert alone.values(found[None], log_y[None])[0] == pytest.approx(value, rel=1e-12)
+
+
 def test_a_start_that_is_no_number_is_left_out() -> None:
     class Hopeless(Broken):
         def starts(self, log_x: Reals, log_y: Reals) -> Reals:

@@ -46,7 +46,9 @@ def spread(problem: Problem, theta: Reals, log_y: Reals | None = None) -> Reals:
     if free.any():
         size = np.linalg.norm(jacobian[:, free], axis=0)
         size = np.where(size > 0, size, 1.0)
-        _, length, directions = np.linalg.svd(jacobian[:, free] / size, full_matrices=True)
+        # Fewer points than coordinates leave directions that only the full decomposition names.
+        few = len(jacobian) < out.shape[1]
+        _, length, directions = np.linalg.svd(jacobian[:, free] / size, full_matrices=few)
         known = np.full(out.shape[1], length[0] * SINGULAR)
         known[: len(length)] = np.maximum(length, known[: len(length)])
         out[free] = noise * directions.T / known / size[:, None]

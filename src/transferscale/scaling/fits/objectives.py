@@ -117,7 +117,7 @@ class Likelihood(OfLog):
 
         Which residuals lie inside depends on s; few passes settle it.
         """
-        total, size = weight.sum(), np.abs(residual)
+        total, size = weight.sum(-1, keepdims=True), np.abs(residual)
         s: Reals = np.sqrt((weight * residual**2).sum(-1, keepdims=True) / total) + LEAST_SCALE
         for _ in range(60):
             inside = size <= self.delta * s

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transferscale.scaling.fits.objectives import LogLsq, Objective
+from transferscale.scaling.fits.objectives import Log1pLsq, LogLsq, Objective
 from transferscale.scaling.laws.base import Law
 from transferscale.scaling.metrics import Ints, Reals
 
@@ -50,13 +50,22 @@ class Problem:
 
     def jacobian(self, theta: Reals) -> Reals:
         """Derivative of the fitted curve on the objective's scale, shape (problems, points, k)."""
-        slope = self.objective.scale_of(self.law.log_value(theta, self.log_x))[1]
-        return self.law.jacobian(theta, self.log_x) * slope[..., None]
+        by_log = self.law.jacobian(theta, self.log_x)
+        if not isinstance(self.objective, Log1pLsq):
+            # The others' scale is log y itself, and a curve costs more to evaluate than anything else here.
+            return by_log
+        return by_log * self.objective.scale_of(self.law.log_value(theta, self.log_x))[1][..., None]
 
-    def values(self, theta: Reals, log_y: Reals) -> Reals:
-        """The objective of coordinates (problems, k) for outcomes (problems, points)."""
-        residual = self.residual(theta, log_y)
-        found = self.objective.value(residual, self.weight)
+    def values(self, theta: Reals, log_y: Reals, weight: Reals | None = None) -> Reals:
+        """The objective of coordinates (problems, k) for outcomes (problems, points).
+
+        ``weight`` (problems, points) replaces the problem's own.
+        """
+        return self.value_of(self.residual(theta, log_y), weight)
+
+    def value_of(self, residual: Reals, weight: Reals | None = None) -> Reals:
+        """The same for residuals (problems, points)."""
+        found = self.objective.value(residual, self.weight if weight is None else weight)
         return np.where(np.isfinite(found), found, np.inf)
 
 
@@ -114,7 +123,14 @@ def _spaced(many: int, follow: int) -> Ints:
     return np.maximum(own, (many * (own / follow) ** 3).astype(np.int64))
 
 
-def refit(problem: Problem, log_y: Reals, starts: Reals, iterations: int = RESAMPLED) -> tuple[Reals, Reals]:
+def refit(
+    problem: Problem,
+    log_y: Reals,
+    starts: Reals,
+    iterations: int = RESAMPLED,
+    weight: Reals | None = None,
+    small_gain: float = SMALL_GAIN,
+) -> tuple[Reals, Reals]:
     """The best of a few starts for each of many outcomes.
 
     Parameters
@@ -123,9 +139,18 @@ def refit(problem: Problem, log_y: Reals, starts: Reals, iterations: int = RESAM
         Shape (outcomes, points).
     starts
         Shape (starts, coordinates), the same for all.
+    weight, small_gain
+        As for :func:`descend`, ``weight`` of shape (outcomes, points).
     """
     many, few = len(log_y), len(starts)
-    theta, values = descend(problem, np.repeat(log_y, few, axis=0), np.tile(starts, (many, 1)), iterations)
+    theta, values = descend(
+        problem,
+        np.repeat(log_y, few, axis=0),
+        np.tile(starts, (many, 1)),
+        iterations,
+        None if weight is None else np.repeat(weight, few, axis=0),
+        small_gain,
+    )
     theta, values = theta.reshape(many, few, -1), values.reshape(many, few)
     best = values.argmin(1)
     return theta[np.arange(many), best], values.min(1)
@@ -134,9 +159,21 @@ def refit(problem: Problem, log_y: Reals, starts: Reals, iterations: int = RESAM
 # Far trial steps may overflow; they are refused for not being finite.
 @np.errstate(over="ignore", divide="ignore", invalid="ignore")
 def descend(
-    problem: Problem, log_y: Reals, theta: Reals, iterations: int = ITERATIONS
+    problem: Problem,
+    log_y: Reals,
+    theta: Reals,
+    iterations: int = ITERATIONS,
+    weight: Reals | None = None,
+    small_gain: float = SMALL_GAIN,
 ) -> tuple[Reals, Reals]:
     """Follow every start, shapes (problems, points) and (problems, k), to its local optimum.
+
+    Parameters
+    ----------
+    weight
+        Weights of the points that replace the problem's own, shape (problems, points).
+    small_gain
+        A step that gains less than this share of the objective is small; three in a row end a descent.
 
     Returns
     -------
@@ -144,7 +181,8 @@ def descend(
         Shapes (problems, k) and (problems,).
     """
     theta = np.array(theta)
-    values = problem.values(theta, log_y)
+    residuals = problem.residual(theta, log_y)
+    values = problem.value_of(residuals, weight)
     damping = np.full(len(theta), 1e-2)
     calm = np.zeros(len(theta), dtype=np.int64)
     robust = not isinstance(problem.objective, LogLsq)
@@ -153,25 +191,33 @@ def descend(
         if not len(active):
             break
         here, y = theta[active], log_y[active]
-        residual, jacobian = problem.residual(here, y), problem.jacobian(here)
-        pull, curve = problem.objective.influence(residual, problem.weight)
+        own = problem.weight if weight is None else weight[active]
+        residual, jacobian = residuals[active], problem.jacobian(here)
+        pull, curve = problem.objective.influence(residual, own)
         gradient = np.einsum("snp,sn->sp", jacobian, pull * residual)
         # A coordinate at a bound whose gradient points outward is held there.
         held = ((here <= problem.lowest) & (gradient < 0)) | ((here >= problem.highest) & (gradient > 0))
         jacobian = np.where(held[:, None], 0.0, jacobian)
         gradient = np.where(held, 0.0, gradient)
         before = values[active]
-        trial, reached = _step(problem, y, here, residual, jacobian, gradient, pull, damping[active], held)
+        trial, left, reached = _step(
+            problem, y, own, here, residual, jacobian, gradient, pull, damping[active], held
+        )
         if robust:
-            other, there = _step(problem, y, here, residual, jacobian, gradient, curve, damping[active], held)
-            nearer = there < reached
-            trial, reached = np.where(nearer[:, None], other, trial), np.where(nearer, there, reached)
+            newton = _step(problem, y, own, here, residual, jacobian, gradient, curve, damping[active], held)
+            nearer = newton[2] < reached
+            trial, left = (
+                np.where(nearer[:, None], new, old)
+                for new, old in zip(newton[:2], (trial, left), strict=True)
+            )
+            reached = np.where(nearer, newton[2], reached)
         better = reached < before
         theta[active] = np.where(better[:, None], trial, here)
+        residuals[active] = np.where(better[:, None], left, residual)
         values[active] = np.where(better, reached, before)
         damping[active] = np.clip(np.where(better, damping[active] / 5, damping[active] * 3), 1e-15, None)
         gained = before - values[active]
-        small = better & (gained <= SMALL_GAIN * np.abs(before))
+        small = better & (gained <= small_gain * np.abs(before))
         calm[active] = np.where(small, calm[active] + 1, np.where(better, 0, calm[active]))
         done = (calm[active] >= SETTLED) | (damping[active] > 1e9)
         if not robust:
@@ -183,16 +229,17 @@ def descend(
 def _step(
     problem: Problem,
     log_y: Reals,
+    weight: Reals,
     theta: Reals,
     residual: Reals,
     jacobian: Reals,
     gradient: Reals,
-    weight: Reals,
+    pull: Reals,
     damping: Reals,
     held: Reals,
-) -> tuple[Reals, Reals]:
-    """One damped step of every problem, bent along the valley, and the objective it reaches."""
-    turned = np.swapaxes(jacobian * weight[..., None], -1, -2)
+) -> tuple[Reals, Reals, Reals]:
+    """One damped step of every problem, bent along the valley, with the residuals and objective it reaches."""
+    turned = np.swapaxes(jacobian * pull[..., None], -1, -2)
     normal = turned @ jacobian
     size = np.einsum("spp->sp", normal)
     ridge = damping[:, None] * np.maximum(size, 1e-9 * size.max(1, keepdims=True)) + held + 1e-30
@@ -209,4 +256,5 @@ def _step(
     step = velocity + np.where(allowed[:, None], acceleration, 0.0)
     step = np.where(np.isfinite(step), step, 0.0)
     trial = np.clip(theta + step, problem.lowest, problem.highest)
-    return trial, problem.values(trial, log_y)
+    left = problem.residual(trial, log_y)
+    return trial, left, problem.value_of(left, weight)
