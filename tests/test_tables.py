@@ -27,7 +27,7 @@ def test_rows_come_back_and_the_same_rows_give_the_same_bytes(tmp_path):
     for name in ("one.parquet", "two.parquet"):
         write_table(tmp_path / name, "clips", rows)
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
-    back = read_table(tmp_path / "one", "clips")
+    back = read_table(tmp_path / "one.parquet", "clips")
     assert back["clip_id"].to_pylist() == ["a", "b"]
     assert back["motion"].to_pylist() == [0.5, None]
 
