@@ -80,7 +80,7 @@ class Chinchilla:
 
     def derived(self, theta: Reals, log_x: Reals) -> dict[str, Reals]:
         """Exponent a of N* ~ C^a, and the optimum at the largest C = 6 N D of the points."""
-        largest = FLOPS * float(np.exp(log_x.sum(1).max()))
+        largest = FLOPS * float(exponential(log_x.sum(1).max()))
         n, d = self.optimum(theta, largest)
         alpha, beta = theta[..., 3], theta[..., 4]
         compute = np.full(theta.shape[:-1], largest)
