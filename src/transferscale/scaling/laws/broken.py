@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from transferscale.scaling.laws.base import exponential, floor_bounds, linear_starts, logarithm
+from transferscale.scaling.laws.base import exponential, floor_bounds, linear_starts, log_sum, logarithm
 from transferscale.scaling.metrics import Reals
 
 # A break may lie this far (factor in x) outside of the points; it is then said not to be observed.
@@ -43,26 +43,26 @@ class Broken:
 
     def log_value(self, theta: Reals, log_x: Reals) -> Reals:
         """log(a + the broken power)."""
-        return np.logaddexp(theta[..., 2:3], self._power(theta, log_x[:, 0]))
+        return log_sum(theta[..., 2:3], self._power(theta, log_x[:, 0]))
 
     def _power(self, theta: Reals, x: Reals) -> Reals:
         """Logarithm of the part above the floor."""
         out: Reals = theta[..., :1] - theta[..., 1:2] * x
         for i in range(3, 3 + 3 * self.breaks, 3):
             c, log_d, f = theta[..., i : i + 1], theta[..., i + 1 : i + 2], np.exp(theta[..., i + 2 : i + 3])
-            out = out - c * f * np.logaddexp(0, (x - log_d) / f)
+            out = out - c * f * log_sum(0, (x - log_d) / f)
         return out
 
     def jacobian(self, theta: Reals, log_x: Reals) -> Reals:
         """By the chain rule, the share of the broken power times its own derivatives."""
         x = log_x[:, 0]
         power = self._power(theta, x)
-        share = np.exp(power - np.logaddexp(theta[..., 2:3], power))
+        share = np.exp(power - log_sum(theta[..., 2:3], power))
         columns = [share, -share * x, 1 - share]
         for i in range(3, 3 + 3 * self.breaks, 3):
             c, log_d, f = theta[..., i : i + 1], theta[..., i + 1 : i + 2], np.exp(theta[..., i + 2 : i + 3])
             z = (x - log_d) / f
-            soft, sigmoid = np.logaddexp(0, z), np.exp(-np.logaddexp(0, -z))
+            soft, sigmoid = log_sum(0, z), np.exp(-log_sum(0, -z))
             columns += [-share * f * soft, share * c * sigmoid, -share * c * f * (soft - z * sigmoid)]
         return np.stack(columns, -1)
 
@@ -81,7 +81,7 @@ class Broken:
             rng = np.random.default_rng(self.breaks)
             places = np.sort(rng.uniform(low, high + np.log(1.5), (80, self.breaks)), axis=1)
             grid = np.stack([places, rng.uniform(np.log(0.05), 0.0, places.shape)], -1)
-        soft = np.exp(grid[..., 1:2]) * np.logaddexp(0, (x - grid[..., :1]) * np.exp(-grid[..., 1:2]))
+        soft = np.exp(grid[..., 1:2]) * log_sum(0, (x - grid[..., :1]) * np.exp(-grid[..., 1:2]))
         middle = float(x.mean())
         ones = np.ones((len(grid), len(x)))
         columns = np.stack([ones, -(x - middle) * ones, *np.moveaxis(-soft, 1, 0)], -1)

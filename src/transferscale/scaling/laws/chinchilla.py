@@ -210,7 +210,7 @@ class RepeatedData:
     def log_value(self, theta: Reals, log_x: Reals) -> Reals:
         """log L."""
         worth, _, _ = saturated(log_x[:, 1], log_x[:, 0], theta[..., 3:4])
-        return np.logaddexp(theta[..., :1], theta[..., 1:2] - theta[..., 2:3] * worth)
+        return log_sum(theta[..., :1], theta[..., 1:2] - theta[..., 2:3] * worth)
 
     def jacobian(self, theta: Reals, log_x: Reals) -> Reals:
         """Shares of floor and fall, and the chain through D'."""

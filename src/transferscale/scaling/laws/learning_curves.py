@@ -10,6 +10,7 @@ from transferscale.scaling.laws.base import (
     SMALLEST_EXPONENT,
     exponential,
     floor_bounds,
+    log_sum,
     logarithm,
 )
 from transferscale.scaling.laws.power import Power, PowerFloor
@@ -62,19 +63,19 @@ class M3:
 
     def log_value(self, theta: Reals, log_x: Reals) -> Reals:
         """log b + c log(1/x + g)."""
-        return theta[..., :1] + theta[..., 1:2] * np.logaddexp(-log_x[:, 0], theta[..., 2:3])
+        return theta[..., :1] + theta[..., 1:2] * log_sum(-log_x[:, 0], theta[..., 2:3])
 
     def jacobian(self, theta: Reals, log_x: Reals) -> Reals:
         """(1, log(1/x + g), c g / (1/x + g))."""
-        log_sum = np.logaddexp(-log_x[:, 0], theta[..., 2:3])
-        share = np.exp(theta[..., 2:3] - log_sum)
-        return np.stack([np.ones_like(log_sum), log_sum, theta[..., 1:2] * share], -1)
+        both = log_sum(-log_x[:, 0], theta[..., 2:3])
+        share = np.exp(theta[..., 2:3] - both)
+        return np.stack([np.ones_like(both), both, theta[..., 1:2] * share], -1)
 
     def starts(self, log_x: Reals, log_y: Reals) -> Reals:
         """For each g of a grid the best b and c, which are linear in logarithms."""
         reach = -float(log_x.max())
         g = np.linspace(reach - 12, -float(log_x.min()) + 1, 16)
-        columns = np.logaddexp(-log_x[:, 0], g[:, None])
+        columns = log_sum(-log_x[:, 0], g[:, None])
         centred = columns - columns.mean(1, keepdims=True)
         slope = (centred @ log_y) / np.maximum((centred**2).sum(1), 1e-300)
         slope = np.clip(slope, SMALLEST_EXPONENT, LARGEST_EXPONENT)

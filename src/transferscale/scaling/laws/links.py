@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from transferscale.scaling.laws.base import exponential, floor_bounds, logarithm
+from transferscale.scaling.laws.base import exponential, floor_bounds, log_sum, logarithm
 from transferscale.scaling.metrics import Reals
 
 
@@ -82,13 +82,13 @@ class SigmoidLink:
     def log_value(self, theta: Reals, log_x: Reals) -> Reals:
         """log of the floor and the sigmoid."""
         z = np.exp(theta[..., 2:3]) * (np.exp(log_x[:, 0]) - theta[..., 3:4])
-        return np.logaddexp(theta[..., :1], theta[..., 1:2] - np.logaddexp(0, -z))
+        return log_sum(theta[..., :1], theta[..., 1:2] - log_sum(0, -z))
 
     def jacobian(self, theta: Reals, log_x: Reals) -> Reals:
         """Shares of floor and sigmoid."""
         k, beyond = np.exp(theta[..., 2:3]), np.exp(log_x[:, 0]) - theta[..., 3:4]
-        log_p, rest = -np.logaddexp(0, -k * beyond), np.exp(-np.logaddexp(0, k * beyond))
-        share = np.exp(theta[..., 1:2] + log_p - np.logaddexp(theta[..., :1], theta[..., 1:2] + log_p))
+        log_p, rest = -log_sum(0, -k * beyond), np.exp(-log_sum(0, k * beyond))
+        share = np.exp(theta[..., 1:2] + log_p - log_sum(theta[..., :1], theta[..., 1:2] + log_p))
         return np.stack([1 - share, share, share * rest * k * beyond, -share * rest * k], -1)
 
     def starts(self, log_x: Reals, log_y: Reals) -> Reals:
@@ -98,7 +98,7 @@ class SigmoidLink:
         for floor in np.exp(log_y.min()) * np.array([1e-4, 0.3, 0.8]):
             for k in np.geomspace(1, 30, 6) / width:
                 for middle in float(loss.min()) + width * np.array([-0.5, 0, 0.25, 0.5, 0.75, 1, 1.5]):
-                    shape = -np.logaddexp(0, -k * (loss - middle))
+                    shape = -log_sum(0, -k * (loss - middle))
                     above = np.log(np.maximum(np.exp(log_y) - floor, 1e-3 * np.exp(log_y)))
                     found.append([np.log(floor), float((above - shape).mean()), np.log(k), middle])
         return np.array(found)

@@ -11,6 +11,7 @@ from transferscale.scaling.laws.base import (
     exponential,
     floor_bounds,
     linear_starts,
+    log_sum,
     logarithm,
 )
 from transferscale.scaling.metrics import Reals
@@ -66,7 +67,7 @@ class PowerFloor:
 
     def log_value(self, theta: Reals, log_x: Reals) -> Reals:
         """log(e + b x^-c)."""
-        return np.logaddexp(theta[..., 2:3], theta[..., :1] - theta[..., 1:2] * log_x[:, 0])
+        return log_sum(theta[..., 2:3], theta[..., :1] - theta[..., 1:2] * log_x[:, 0])
 
     def jacobian(self, theta: Reals, log_x: Reals) -> Reals:
         """Shares of the falling part and of the floor."""
@@ -107,5 +108,5 @@ class PowerFloor:
         falling = theta[..., 0] - theta[..., 1] * largest
         return {
             "factor_per_doubling_above_floor": 2 ** -theta[..., 1],
-            "reducible_share_at_largest": np.exp(falling - np.logaddexp(falling, theta[..., 2])),
+            "reducible_share_at_largest": np.exp(falling - log_sum(falling, theta[..., 2])),
         }

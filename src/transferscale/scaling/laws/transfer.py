@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from transferscale.scaling.laws.base import exponential, floor_bounds, linear_starts, logarithm
+from transferscale.scaling.laws.base import exponential, floor_bounds, linear_starts, log_sum, logarithm
 from transferscale.scaling.metrics import Reals
 
 SMALLEST, LARGEST = 1e-3, 5.0
@@ -68,7 +68,7 @@ class FineTune:
 
     def log_value(self, theta: Reals, log_x: Reals) -> Reals:
         """log(E + A / (X^alpha D_f^beta))."""
-        return np.logaddexp(theta[..., :1], theta[..., 1:2] - theta[..., 2:] @ log_x.T)
+        return log_sum(theta[..., :1], theta[..., 1:2] - theta[..., 2:] @ log_x.T)
 
     def jacobian(self, theta: Reals, log_x: Reals) -> Reals:
         """Shares of floor and fall."""
