@@ -8,6 +8,7 @@ import click
 
 from transferscale.cli import options
 from transferscale.cli.options import Verb
+from transferscale.cli.scaling import shared
 
 if TYPE_CHECKING:
     from transferscale.scaling.comparisons.compare import Comparison, FamilyPair
@@ -46,15 +47,8 @@ if TYPE_CHECKING:
     type=float,
     help="Outcome at which scales are compared (may be repeated).  [default: the best that both reach]",
 )
-@click.option(
-    "--better",
-    type=click.Choice(["auto", "lower", "higher"]),
-    default="auto",
-    show_default=True,
-    help="Which values are better; auto: as the column goes with scale.",
-)
-@click.option("--ceiling", type=float, help="Best value of a score; the error below it is fitted.")
-@click.option("--chance", type=float, help="Value of a guess; the error is then a share of ceiling - chance.")
+@shared.better()
+@shared.score_range
 @click.option(
     "--objective",
     "objective_name",
@@ -63,18 +57,10 @@ if TYPE_CHECKING:
     show_default=True,
     help="What the fits minimise.",
 )
-@click.option("--delta", default=1e-3, show_default=True, help="Delta of huber and likelihood.")
-@click.option(
-    "--bootstrap",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Resamples; 0 for no intervals.",
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the resamples.")
-@click.option(
-    "--format", "layout", type=click.Choice(["json", "table", "csv"]), default="json", show_default=True
-)
+@shared.delta
+@shared.bootstrap()
+@shared.seed
+@shared.layout("json")
 @options.path("--out", "Also write the crossovers here (.parquet).", required=False)
 @options.plot
 @options.empty_ok

@@ -8,6 +8,7 @@ import click
 
 from transferscale.cli import options
 from transferscale.cli.options import Verb
+from transferscale.cli.scaling import shared
 from transferscale.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,19 +35,8 @@ LAWS = (
 @click.option("--cluster", help="Column that names what varies together: trunk, seed, subject.")
 @click.option("--weight", help="Column of weights of the points.")
 @click.option("--flops", is_flag=True, help="The column --x2 holds training FLOPs C, and D = C / 6 N.")
-@click.option(
-    "--better",
-    type=click.Choice(["auto", "lower", "higher"]),
-    default="auto",
-    show_default=True,
-    help="Which values are better; auto: as the column goes with scale.",
-)
-@click.option(
-    "--ceiling", type=float, help="Best value of a score; the error below it is fitted (default 1)."
-)
-@click.option(
-    "--chance", type=float, help="Score of a guess; errors are scaled by ceiling - chance (default 0)."
-)
+@shared.better()
+@shared.score_range
 @click.option("--holdout", metavar="COL=VALUE", help="Rows kept out of the fit and predicted.")
 @click.option(
     "--holdout-top",
@@ -60,18 +50,12 @@ LAWS = (
     show_default=True,
     help="log-lsq, huber, likelihood (Huber density, scale fitted) or log1p-lsq.",
 )
-@click.option("--delta", default=1e-3, show_default=True, help="Delta of huber and likelihood.")
-@click.option(
-    "--bootstrap",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Resamples; 0 for no intervals.",
-)
+@shared.delta
+@shared.bootstrap()
 @click.option(
     "--starts", default=20, show_default=True, type=click.IntRange(1), help="Starting points followed."
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the resamples.")
+@shared.seed
 @click.option(
     "--at", multiple=True, help="Also predict at this scale (may be repeated; N,D for two variables)."
 )
@@ -85,9 +69,7 @@ LAWS = (
     type=click.Path(path_type=Path),
     help="Say whether the predictions of this file held on this table.",
 )
-@click.option(
-    "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
-)
+@shared.layout()
 @options.path("--out", "Also write the `laws` table (parquet) here.", required=False)
 @options.plot
 @options.empty_ok

@@ -8,6 +8,7 @@ import click
 
 from transferscale.cli import options
 from transferscale.cli.options import Verb
+from transferscale.cli.scaling import shared
 
 METRICS = ("auroc", "accuracy", "balanced_accuracy", "r", "r2")
 
@@ -32,9 +33,7 @@ METRICS = ("auroc", "accuracy", "balanced_accuracy", "r", "r2")
     metavar="CLASS",
     help="The class whose score a y_score of one number is. Default: the last in sorted order.",
 )
-@click.option(
-    "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
-)
+@shared.layout()
 @options.path("--out", "Also write the gains here: .parquet, .csv, .tsv or .json.", required=False)
 @options.plot
 @options.path("--study", "For a study: its file, or the completed study.json.", required=False)

@@ -8,6 +8,7 @@ import click
 
 from transferscale.cli import options
 from transferscale.cli.options import Verb
+from transferscale.cli.scaling import shared
 
 if TYPE_CHECKING:
     from transferscale.scaling.plans.plan import Plan
@@ -49,13 +50,9 @@ if TYPE_CHECKING:
 )
 @click.option("--chance", type=float, help="Score of a guess; known for auroc, r, r2.")
 @click.option("--ceiling", type=float, help="Best score there can be; known for the metrics above.")
-@click.option(
-    "--bootstrap", default=1000, show_default=True, type=click.IntRange(0), help="Draws; 0 for no intervals."
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
-@click.option(
-    "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
-)
+@shared.bootstrap()
+@shared.seed
+@shared.layout()
 @options.path("--out", "Also write the plan here, as parquet.", required=False)
 @options.plot
 @options.path("--study", "For a study: its file, or the completed study.json.", required=False)

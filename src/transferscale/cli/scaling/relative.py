@@ -8,6 +8,7 @@ import click
 
 from transferscale.cli import options
 from transferscale.cli.options import Verb
+from transferscale.cli.scaling import shared
 
 if TYPE_CHECKING:
     from transferscale.scaling.requirements.need import Need
@@ -50,13 +51,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Law of a resource and labels, where both vary: a product, or a sum of two terms.",
 )
-@click.option(
-    "--bootstrap", default=1000, show_default=True, type=click.IntRange(0), help="Draws; 0 for no intervals."
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
-@click.option(
-    "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
-)
+@shared.bootstrap()
+@shared.seed
+@shared.layout()
 @options.path("--out", "Also write the requirements here, as parquet.", required=False)
 @options.plot
 def relative(

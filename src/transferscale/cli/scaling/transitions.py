@@ -8,6 +8,7 @@ import click
 
 from transferscale.cli import options
 from transferscale.cli.options import Verb
+from transferscale.cli.scaling import shared
 
 if TYPE_CHECKING:
     from transferscale.scaling.changes.transitions import Transitions
@@ -37,26 +38,11 @@ if TYPE_CHECKING:
 )
 @click.option("--breaks", default=2, show_default=True, type=int, help="Breaks that are tried at most.")
 @click.option("--forecast", is_flag=True, help="Also tell whether a faster fall comes beyond the largest x.")
-@click.option(
-    "--better",
-    type=click.Choice(["auto", "lower", "higher"]),
-    default="auto",
-    show_default=True,
-    help="Which values are better; auto: by the column's name, or as it goes with x.",
-)
-@click.option("--ceiling", type=float, help="Best value of a score; the error below it is fitted.")
-@click.option("--chance", type=float, help="Value of a guess; the error is then a share of ceiling - chance.")
-@click.option(
-    "--bootstrap",
-    default=400,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Simulated curves for each test and interval; 0 for none.",
-)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the simulations.")
-@click.option(
-    "--format", "layout", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
-)
+@shared.better("by the column's name, or as it goes with x")
+@shared.score_range
+@shared.bootstrap(400, "Simulated curves for each test and interval; 0 for none.")
+@shared.seed
+@shared.layout()
 @options.path("--out", "Also write the `transitions` table (parquet) here.", required=False)
 @options.plot
 def transitions(
