@@ -22,10 +22,10 @@ from transferscale.scaling.fits.fit import (
     Settled,
     assemble,
     fit,
+    plain_guesses,
     prepare,
     redraw,
     settle,
-    tested_on_largest,
 )
 from transferscale.scaling.fits.identification import ahead
 from transferscale.scaling.fits.mixture import Mixture
@@ -184,7 +184,7 @@ def _mixed(
         np.concatenate(draws, axis=1) if draws else None,
         identified=dict.fromkeys(form.parameters, True),
         future=float(np.exp(min(2 * 1.959964 * spread, 700.0))),
-        tested=(error, tested_on_largest(first, 1)[1]),
+        tested=(error, plain_guesses(first)),
         ranking=ranking,
     )
 

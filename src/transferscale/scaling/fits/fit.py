@@ -518,13 +518,22 @@ def _ends(drawn: Reals) -> tuple[float, float]:
 def tested_on_largest(prepared: Prepared, starts: int) -> tuple[float | None, dict[str, float]]:
     """Error on the largest scale of a fit to the others (where nothing is held out), and the baselines'."""
     problem, log_y = prepared.problem, prepared.log_y
+    plain = plain_guesses(prepared)
+    if len(prepared.held_y) or not plain:
+        return None, plain
+    top = largest(problem.law, problem.log_x, 1)
+    return rmsle(predicted(problem, log_y, ~top, problem.log_x[top], starts), log_y[top]), plain
+
+
+def plain_guesses(prepared: Prepared) -> dict[str, float]:
+    """Errors of the baselines on what is held out, or else on the largest scale; none if the rest is too little."""
+    problem, log_y = prepared.problem, prepared.log_y
     if len(prepared.held_y):
-        return None, baselines(problem.law, problem.log_x, log_y, prepared.held_y)
+        return baselines(problem.law, problem.log_x, log_y, prepared.held_y)
     top = largest(problem.law, problem.log_x, 1)
     if not enough(problem.law, problem.log_x[~top]):
-        return None, {}
-    error = rmsle(predicted(problem, log_y, ~top, problem.log_x[top], starts), log_y[top])
-    return error, baselines(problem.law, problem.log_x[~top], log_y[~top], log_y[top])
+        return {}
+    return baselines(problem.law, problem.log_x[~top], log_y[~top], log_y[top])
 
 
 def replicate_noise(log_x: Reals, log_y: Reals) -> float | None:
