@@ -24,7 +24,14 @@ from transferscale.scaling.fits.identification import (
 )
 from transferscale.scaling.fits.objectives import LogLsq, Objective
 from transferscale.scaling.fits.outcome import Outcome, outcome_of
-from transferscale.scaling.fits.resample import FEWEST, RELIABLE, resample
+from transferscale.scaling.fits.remarks import (
+    at_bounds,
+    of_the_data,
+    of_the_fit,
+    of_what_follows,
+    replicate_noise,
+)
+from transferscale.scaling.fits.resample import FEWEST, resample
 from transferscale.scaling.fits.solve import Problem, distinct, followed, with_one_curve
 from transferscale.scaling.laws import law as law_named
 from transferscale.scaling.laws.base import Law
@@ -33,15 +40,6 @@ from transferscale.scaling.metrics import Ints, Reals
 BOOTSTRAP = 1000
 # Starting points that are followed to the end; of the optima found, those at which refits start.
 STARTS, REFIT_STARTS = 20, 3
-# Residuals this many times the noise between replicates say that the form of the law is wrong.
-LACK_OF_FIT = 2.0
-
-# So near to a bound, as a share of what is allowed, is at it.
-AT_BOUND = 2e-4
-# An optimum that lies farther outside of the points than this factor is said to.
-EXTRAPOLATED = 2.0
-# Derived quantities that people train models by, so that they have a verdict like parameters.
-ACTED_ON = ("a", "optimal_N", "optimal_D", "D_per_N")
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,7 @@ def fit(
     if drawn is None:
         drawn = normal_draws(problem, settled.theta, settled.spread, seed)
     judged = _intervals(problem.law.parameters, problem.law.natural(drawn))
-    stuck = _at_bounds(problem, settled.theta)
+    stuck = at_bounds(problem, settled.theta)
     return assemble(
         prepared,
         settled.theta,
@@ -406,9 +404,9 @@ def assemble(
     error = rmsle(fitted, log_y)
     warnings = [
         *prepared.notes,
-        *_of_the_data(form, log_x, prepared.clusters, prepared.clustered, resampled is not None),
-        *_of_the_fit(problem, theta, natural, identified, error, noise),
-        *_of_what_follows(form, log_x, derived, derived_intervals),
+        *of_the_data(form, log_x, prepared.clusters, prepared.clustered, resampled is not None),
+        *of_the_fit(problem, theta, natural, identified, error, noise),
+        *of_what_follows(form, log_x, derived, derived_intervals),
     ]
     if future > FUTURE_FACTOR:
         warnings.append(
@@ -534,107 +532,3 @@ def plain_guesses(prepared: Prepared) -> dict[str, float]:
     if not enough(problem.law, problem.log_x[~top]):
         return {}
     return baselines(problem.law, problem.log_x[~top], log_y[~top], log_y[top])
-
-
-def replicate_noise(log_x: Reals, log_y: Reals) -> float | None:
-    """Pooled standard deviation of log y between points of the same scale; None without replicates."""
-    _, place = np.unique(log_x, axis=0, return_inverse=True)
-    count = np.bincount(place.ravel())
-    freedom = int((count - 1).sum())
-    if not freedom:
-        return None
-    mean = np.bincount(place.ravel(), weights=log_y) / count
-    return float(np.sqrt(((log_y - mean[place.ravel()]) ** 2).sum() / freedom))
-
-
-def _of_the_data(law: Law, log_x: Reals, clusters: int, named: bool, drawn: bool) -> list[str]:
-    warnings = []
-    scales = len(np.unique(log_x, axis=0))
-    if scales < 5:
-        warnings.append(f"{scales} different scales; a law wants at least 5")
-    span = float(np.exp(np.ptp(log_x, axis=0)).max())
-    # A loss hardly changes by a factor of ten.
-    if span < 10 and not law.rises:
-        warnings.append(f"the scales span a factor of {span:.1f}; a law wants at least 10")
-    what = "independent runs (clusters)" if named else "points"
-    if clusters < FEWEST:
-        warnings.append(f"{what}: {clusters}, too few for an interval")
-    elif clusters < RELIABLE and drawn:
-        warnings.append(f"{what}: {clusters}, fewer than {RELIABLE}, so the intervals are unreliable")
-    return warnings
-
-
-def _of_what_follows(
-    law: Law,
-    log_x: Reals,
-    derived: Mapping[str, float],
-    intervals: Mapping[str, tuple[float, float] | None],
-) -> list[str]:
-    """Remarks on derived quantities: those that are not identified, and an optimum outside of the points."""
-    warnings = []
-    loose = [name for name in ACTED_ON if (ends := intervals.get(name)) and not identified(*ends)]
-    if loose:
-        warnings.append(f"not identified, of what follows: {', '.join(loose)}")
-    for at, variable in enumerate(law.variables):
-        value = derived.get(f"optimal_{variable}")
-        if value is None:
-            continue
-        far = abs(np.clip(np.log(value), log_x[:, at].min(), log_x[:, at].max()) - np.log(value))
-        if far > np.log(EXTRAPOLATED):
-            warnings.append(
-                f"optimal_{variable} = {value:.3g} lies a factor of {np.exp(far):.3g} outside of the points"
-            )
-    return warnings
-
-
-def _of_the_fit(
-    problem: Problem,
-    theta: Reals,
-    natural: Mapping[str, float],
-    verdicts: Mapping[str, bool],
-    error: float,
-    noise: float | None,
-) -> list[str]:
-    form, warnings = problem.law, []
-    hit = [name for name in _at_bounds(problem, theta) if name in natural]
-    if hit:
-        warnings.append(
-            f"at a bound of what is allowed: {', '.join(f'{name} = {natural[name]:.3g}' for name in hit)}"
-        )
-    loose = [name for name in form.parameters if not verdicts[name]]
-    if loose:
-        warnings.append(f"not identified: {', '.join(loose)}")
-    along = problem.log_x.sum(1)
-    ends = form.log_value(theta, problem.log_x[[along.argmin(), along.argmax()]])
-    if form.rises is None and ends[1] > ends[0] and len(form.variables) == 1:
-        warnings.append("the outcome grows with scale")
-    for name, value in natural.items():
-        inside = (
-            problem.log_x.min() < np.log(value) < problem.log_x.max()
-            if name[0] == "d" and value > 0
-            else True
-        )
-        if form.name == "broken" and name[0] == "d" and not inside and not verdicts[name]:
-            warnings.append(f"the break {name} = {value:.4g} lies outside of the points: it was not observed")
-    if noise and error > LACK_OF_FIT * noise:
-        warnings.append(
-            f"the residuals (RMSLE {error:.3g}) are {error / noise:.1f} times the noise between replicates "
-            f"({noise:.3g}): the form of the law does not fit"
-        )
-    return warnings
-
-
-def _at_bounds(problem: Problem, theta: Reals) -> list[str]:
-    """Parameters that move when a coordinate at its bound is moved; a descent may stop just short of one."""
-    width = problem.highest - problem.lowest
-    near = np.where(np.isfinite(width), AT_BOUND * width, 0.0)
-    stuck = np.flatnonzero((theta <= problem.lowest + near) | (theta >= problem.highest - near))
-    out: list[str] = []
-    for at in stuck:
-        other = theta.copy()
-        other[at] += 1e-3
-        moved = np.abs(problem.law.natural(other) - problem.law.natural(theta)) > 0
-        out += [
-            name for name, yes in zip(problem.law.parameters, moved, strict=True) if yes and name not in out
-        ]
-    return out
