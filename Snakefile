@@ -29,9 +29,9 @@ CORPUS = f"{R}/corpus/{STUDY.corpus.name}"
 
 
 wildcard_constraints:
-    dataset="|".join(d.dataset for d in STUDY.datasets),
+    dataset="|".join(d.dataset for d in STUDY.datasets) or "none",
     view="[a-z]+",
-    reader="[A-Za-z0-9._-]+",
+    reader="[A-Za-z0-9._+-]+",
     n="[0-9]+|all",
 
 

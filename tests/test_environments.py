@@ -33,6 +33,13 @@ def test_the_lock_satisfies_the_package(root):
         assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
 
 
+def test_the_lock_satisfies_the_tools_of_development(root):
+    locked = pins((root / "requirements.lock").read_text().splitlines())
+    tools = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]["dev"]
+    for tool in map(Requirement, tools):
+        assert tool.specifier.contains(locked[canonicalize_name(tool.name)]), tool
+
+
 @pytest.mark.parametrize("stage", ["corpus", "medical", "train", "scaling"])
 def test_an_environments_pins_are_those_of_the_lock_and_admitted_by_the_package(root, stage):
     locked = pins((root / "requirements.lock").read_text().splitlines())

@@ -34,6 +34,14 @@ class Table:
         return pa.schema([(name, kind) for name, (kind, _) in self.columns.items()])
 
 
+# What a trunk is asked at log-spaced steps; null at all others.
+PROBED: dict[str, tuple[pa.DataType, str]] = {
+    "heldout_loss": (REAL, "loss on the held-out clips, as in checkpoints; of the trunk, null elsewhere"),
+    "effective_rank": (REAL, "effective rank of their features, null where the trunk was not probed"),
+    "feature_spread": (REAL, "spread of their features, null where the trunk was not probed"),
+    "probe": (REAL, "score of a ridge read-out of their features, null where the trunk was not probed"),
+}
+
 TABLES: dict[str, Table] = {
     "manifest": Table(
         {
@@ -54,6 +62,7 @@ TABLES: dict[str, Table] = {
             "has_audio": (YES, "whether there is an audio stream"),
             "licence": (TEXT, "licence as declared by the source"),
             "source": (TEXT, "index and kind of the study's source, as in '0:folder'"),
+            "label": (TEXT, "class of the video, null where none is known"),
             "phash": (TEXT, "64-bit perceptual hash of the middle frame, hex"),
             "backend": (TEXT, "reader that decodes it: decord or pyav"),
             "status": (TEXT, "ok or quarantined"),
@@ -64,6 +73,8 @@ TABLES: dict[str, Table] = {
         {
             "clip_id": (TEXT, "video_id and start frame"),
             "video_id": (TEXT, "video the clip was cut from"),
+            "source": (TEXT, "source of the video, as in the manifest"),
+            "label": (TEXT, "class of the video, null where none is known"),
             "shot": (INT, "number of the shot within the video"),
             "start_s": (REAL, "start within the video, seconds"),
             "seconds": (REAL, "length, seconds"),
@@ -85,6 +96,7 @@ TABLES: dict[str, Table] = {
             "loss": (REAL, "training loss of the step"),
             "learning_rate": (REAL, "factor applied to the base learning rate"),
             "grad_norm": (REAL, "gradient norm before clipping"),
+            **PROBED,
         }
     ),
     "checkpoints": Table(
@@ -106,11 +118,21 @@ TABLES: dict[str, Table] = {
             "flops_counted": (REAL, "the same from torch's FlopCounterMode on one step"),
             "clips_seen": (INT, "clips seen (budget of the rung)"),
             "clips_unique": (INT, "different clips among them (D)"),
-            "tokens_seen": (INT, "tokens seen by the decoder"),
+            "tokens_seen": (INT, "tokens encoded or asked of the decoder"),
             "train_loss": (REAL, "mean training loss over the last tenth of the decay"),
             "heldout_loss": (REAL, "loss on held-out clips, the same clips and masks for every checkpoint"),
             "heldout_low": (REAL, "lower end of its 95 % interval over held-out videos"),
             "heldout_high": (REAL, "upper end of its 95 % interval over held-out videos"),
+            "effective_rank": (
+                REAL,
+                "effective rank of the features of held-out clips; near 1 they collapsed",
+            ),
+            "feature_spread": (REAL, "spread of their directions, 0 (collapsed) to 1 (isotropic)"),
+            "precision": (TEXT, "precision it was trained in: fp32 or bf16"),
+            "flags": (
+                TEXT,
+                "signs of instability, as in 'loss-spike x2 from step 311; collapse'; '' for none",
+            ),
             "path": (TEXT, "folder of the checkpoint, relative to the results folder of the study"),
         }
     ),
@@ -344,6 +366,91 @@ TABLES: dict[str, Table] = {
             "warnings": (TEXTS, "what a reader must know"),
         }
     ),
+    "ladder": Table(
+        {
+            "family": (TEXT, "architecture family"),
+            "trunk": (TEXT, "trunk of the checkpoint, which its rungs share"),
+            "depth": (INT, "the dial"),
+            "seed": (INT, "pretraining seed"),
+            "rung": (INT, "rung of the budget ladder, from 1"),
+            "params_encoder": (INT, "parameters kept for transfer (N)"),
+            "clips_seen": (INT, "clips seen (D of a loss on single-epoch data)"),
+            "clips_unique": (INT, "different clips among them"),
+            "flops_formula": (REAL, "training FLOPs up to the end of the decay (C)"),
+            "heldout_loss": (REAL, "loss on held-out clips"),
+        }
+    ),
+    "rung_prediction": Table(
+        {
+            "family": (TEXT, "architecture family"),
+            "depth": (INT, "the dial"),
+            "rung": (INT, "rung that is predicted, the last"),
+            "params_encoder": (INT, "parameters kept for transfer (N)"),
+            "clips_seen": (INT, "clips seen at that rung"),
+            "predictor": (TEXT, "surface, depth curve, or a guess: last value (of the size), best small"),
+            "law": (TEXT, "law of the predictor, empty for a guess"),
+            "value": (REAL, "held-out loss that is foretold"),
+            "low": (REAL, "lower end of the 95 % interval of a new run; null without three trunks"),
+            "high": (REAL, "upper end of the 95 % interval of a new run"),
+            "n": (INT, "checkpoints that were fitted"),
+            "trunks": (INT, "trunks among them"),
+            "warnings": (TEXTS, "what a reader must know"),
+        }
+    ),
+    "rung_test": Table(
+        {
+            "family": (TEXT, "architecture family"),
+            "predictor": (TEXT, "as in rung_prediction"),
+            "law": (TEXT, "law of the predictor, empty for a guess"),
+            "sizes": (INT, "sizes that were predicted"),
+            "runs": (INT, "checkpoints of the last rung they are held against"),
+            "rmsle": (REAL, "root mean squared log error"),
+            "relative_error": (REAL, "mean absolute relative error"),
+            "bias": (
+                REAL,
+                "mean relative error with its sign: above 0 where the loss came out lower than foretold",
+            ),
+            "bounded": (INT, "checkpoints whose prediction had an interval"),
+            "inside": (INT, "how many of them lie inside"),
+            "beats_guesses": (YES, "whether it is nearer than both guesses; null for a guess or other sizes"),
+        }
+    ),
+    "isoflop": Table(
+        {
+            "group": (TEXT, "what the row belongs to, as in 'family vit'; '' without groups"),
+            "n_column": (TEXT, "column of the size"),
+            "c_column": (TEXT, "column of the compute"),
+            "y_column": (TEXT, "column of the loss"),
+            "compute": (REAL, "compute budget, in the unit of its column"),
+            "answer": (
+                TEXT,
+                "bracketed (the best size has a worse neighbour on either side) or not bracketed",
+            ),
+            "side": (TEXT, "where it is not bracketed: smaller or larger, of which the best size is the end"),
+            "n": (REAL, "best size, by a parabola in log size; the end where it is not bracketed"),
+            "n_low": (REAL, "lower end of its 95 % interval for new trunks; null without draws"),
+            "n_high": (REAL, "upper end of its 95 % interval"),
+            "open": (
+                TEXT,
+                "low, high or both: ends of the interval that lie at the smallest or largest size",
+            ),
+            "loss": (REAL, "least loss"),
+            "loss_low": (REAL, "lower end of its 95 % interval"),
+            "loss_high": (REAL, "upper end of its 95 % interval"),
+            "p_bracketed": (REAL, "share of the draws in which the minimum is bracketed"),
+            "surface_n": (REAL, "best size by the fitted surface L(N, D), within the sizes that were run"),
+            "surface_low": (REAL, "lower end of its 95 % interval"),
+            "surface_high": (REAL, "upper end of its 95 % interval"),
+            "surface_loss": (REAL, "loss of the surface there"),
+            "surface_at_edge": (YES, "whether it lies at the smallest or largest size that was run"),
+            "bias": (REAL, "best size by the same parabola of losses on the surface, over the surface's own"),
+            "sizes": (REALS, "sizes with runs on both sides of the budget"),
+            "losses": (REALS, "their losses at the budget, the mean of the trunks"),
+            "trunks": (REALS, "how many trunks each has there"),
+            "words": (TEXT, "the answer in words"),
+            "warnings": (TEXTS, "what a reader must know"),
+        }
+    ),
     "plan": Table(
         {
             "group": (TEXT, "what is planned for, as in 'dataset pixar, task age, read_out ridge'"),
@@ -463,6 +570,57 @@ TABLES: dict[str, Table] = {
         }
     ),
 }
+
+# What varies from run to run is kept apart from the checkpoints, which do not.
+TABLES["ledger"] = Table(
+    {
+        **TABLES["checkpoints"].columns,
+        "wall_s": (
+            REAL,
+            "wall time of the rung's job, all attempts, seconds; null where its sidecar is missing",
+        ),
+        "attempts": (INT, "attempts: 1, and one for each time it was stopped and resumed"),
+        "clips_per_second": (REAL, "training speed of the last attempt"),
+        "device": (TEXT, "cpu, or the name of the GPU"),
+        "host": (TEXT, "machine of the last attempt"),
+        "threads": (INT, "CPU threads"),
+        "peak_memory_mb": (REAL, "most memory used: of the GPU, or resident on a CPU"),
+        "energy_j": (REAL, "energy of all attempts, joules"),
+        "energy_source": (TEXT, "nvml (GPU board), rapl (CPU packages) or assumed (5 W a thread)"),
+        "compiled": (TEXT, "off, or what torch.compile's rule chose and why"),
+    }
+)
+TABLES["sweep"] = Table(
+    {
+        "family": (TEXT, "architecture family"),
+        "depth": (INT, "the dial"),
+        "objective": (TEXT, "pretraining objective"),
+        "learning_rate": (REAL, "base learning rate, at depth 1"),
+        "seed": (INT, "pretraining seed"),
+        "clips_seen": (INT, "clips seen by the run"),
+        "heldout_loss": (REAL, "loss on held-out clips at the end of the run; infinite where it diverged"),
+        "probe": (
+            REAL,
+            "score of a ridge read-out of their features; null where it diverged or has no target",
+        ),
+        "diverged": (YES, "whether a loss or the finished network was not finite"),
+    }
+)
+TABLES["training"] = Table(
+    {
+        "trunk": (TEXT, "trunk: the checkpoint's name without its rung"),
+        **{
+            name: TABLES["checkpoints"].columns[name]
+            for name in (
+                *("reader_id", "corpus", "control", "fraction", "objective", "family", "depth", "seed"),
+                *("rung", "fold", "params_encoder"),
+            )
+        },
+        **TABLES["curve"].columns,
+        "flops": (REAL, "training FLOPs up to and including this step, by formula"),
+        "probe_metric": (TEXT, "what the probe scores: balanced_accuracy of the labels, or r2 of log motion"),
+    }
+)
 
 
 def write_table(path: Path | str, name: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from transferscale.corpus.add import add
+from transferscale.corpus.card import write_card
 from transferscale.corpus.motion import film
 from transferscale.corpus.synth import encode
 from transferscale.errors import UserError
@@ -69,6 +70,38 @@ def test_the_contact_sheet_shows_clips(added: Path) -> None:
         # White gaps, and pictures that are not white.
         assert sheet.getpixel((0, 0)) == 255
         assert sheet.crop((4, 4, 100, 100)).getextrema()[0] < 200
+
+
+def test_the_contact_sheet_shows_the_control_corpora_frame_by_frame(added: Path, tmp_path: Path) -> None:
+    spec = {
+        "name": "street",
+        "clip": {"frames": 16, "size": 32, "stride": 2},
+        "controls": ["static", "noise"],
+        "seed": 0,
+    }
+    names = ("README.md", "contact.png", "statistics.json")
+    write_card(
+        spec,
+        added / "manifest.parquet",
+        added / "clips",
+        added / "clips.parquet",
+        *(tmp_path / n for n in names),
+    )
+    assert (
+        "frames of one clip: as it is, and in the control corpora `static`, `noise`."
+        in (tmp_path / "README.md").read_text()
+    )
+    with Image.open(added / "contact.png") as before, Image.open(tmp_path / "contact.png") as after:
+        assert after.height == before.height + 3 * 100
+        top = before.height - 4
+
+        def tile(row: int, column: int) -> bytes:
+            left, upper = 4 + 100 * column, top + 4 + 100 * row
+            return after.crop((left, upper, left + 96, upper + 96)).tobytes()
+
+        assert tile(0, 0) != tile(0, 11)  # the clip moves
+        assert tile(1, 0) == tile(1, 11)  # repeated
+        assert tile(2, 0) != tile(2, 11)
 
 
 def test_a_bad_folder_or_name_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -82,13 +82,17 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three films, one of two scenes, one too short, one that does not move; and their manifest."""
     root = tmp_path_factory.mktemp("corpus")
     (root / "v").mkdir()
+    (root / "v" / "films").mkdir()
     for number in range(3):
-        encode(film(4, number, 30, 8, 32), 8, root / "v" / f"film{number}.mp4")
+        encode(film(4, number, 30, 8, 32), 8, root / "v" / "films" / f"film{number}.mp4")
     one, two = (np.repeat(photograph(which)[None, 40:104, 40:104], 14, axis=0) for which in (1, 3))
     encode(np.concatenate([255 - one, two // 4]), 8, root / "v" / "scenes.mp4")
     encode(film(4, 9, 6, 8, 32), 8, root / "v" / "short.mp4")
     index(
-        {"sources": [{"kind": "folder", "path": str(root / "v")}], "max_quarantined": 0.0},
+        {
+            "sources": [{"kind": "folder", "path": str(root / "v"), "labels": "folder"}],
+            "max_quarantined": 0.0,
+        },
         None,
         root / "manifest.parquet",
         2,
@@ -108,6 +112,14 @@ def test_every_good_video_has_a_row(corpus: Path) -> None:
     assert short["dropped"]
     assert short["reason"] == "longest shot has 6 frames, a clip needs 10 (4 at stride 3)"
     assert short["shard"] is None
+
+
+def test_a_clip_has_the_source_and_the_label_of_its_video(corpus: Path) -> None:
+    manifest = {r["video_id"]: r for r in read_table(corpus / "manifest.parquet", "manifest").to_pylist()}
+    for row in read_table(corpus / "clips.parquet", "clips").to_pylist():
+        video = manifest[row["video_id"]]
+        assert (row["source"], row["label"]) == ("0:folder", video["label"])
+        assert video["label"] == ("films" if "film" in Path(video["uri"]).stem else None)
 
 
 def test_the_store_holds_what_the_index_says(corpus: Path) -> None:
@@ -173,7 +185,7 @@ def test_too_few_videos_are_told_with_the_reason_and_leave_nothing(corpus: Path,
 
 
 def test_a_video_that_has_gone_is_named(corpus: Path, tmp_path: Path) -> None:
-    gone = corpus / "v" / "film1.mp4"
+    gone = corpus / "v" / "films" / "film1.mp4"
     moved = gone.rename(tmp_path / "film1.mp4")
     try:
         with pytest.raises(UserError, match=r"film1.mp4' is no longer there; run `corpus index` again"):
@@ -185,7 +197,7 @@ def test_a_video_that_has_gone_is_named(corpus: Path, tmp_path: Path) -> None:
 def test_a_video_that_was_spoiled_after_the_audit_is_dropped_with_a_reason(
     corpus: Path, tmp_path: Path
 ) -> None:
-    spoiled = corpus / "v" / "film2.mp4"
+    spoiled = corpus / "v" / "films" / "film2.mp4"
     content = spoiled.read_bytes()
     spoiled.write_bytes(b"no longer a video")
     try:

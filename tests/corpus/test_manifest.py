@@ -172,10 +172,11 @@ def test_videos_are_found_in_an_order_of_their_own(tmp_path: Path) -> None:
 
 def test_the_synthetic_source_reads_the_folder_it_is_given(tmp_path: Path) -> None:
     write(tmp_path / "made" / "m.mp4", 0)
+    (tmp_path / "made" / "labels.csv").write_text("video,label\nm.mp4,still\n")
     spec = {"sources": [{"kind": "synthetic"}], "max_quarantined": 0.5}
     index(spec, tmp_path / "made", tmp_path / "m.parquet", 1)
     (row,) = read_table(tmp_path / "m.parquet", "manifest").to_pylist()
-    assert (row["source"], row["licence"]) == ("0:synthetic", "generated here")
+    assert (row["source"], row["licence"], row["label"]) == ("0:synthetic", "generated here", "still")
     with pytest.raises(UserError, match=r"corpus.sources.0.*--synthetic"):
         index(spec, None, tmp_path / "m.parquet", 1)
 
@@ -203,3 +204,63 @@ def test_too_many_bad_files_stop_with_the_first_reasons(tmp_path: Path) -> None:
         listed(tmp_path / "v", tmp_path / "m.parquet", most=0.4)
     assert not (tmp_path / "m.parquet").exists()
     assert len(listed(tmp_path / "v", tmp_path / "m.parquet", most=0.5)) == 2
+
+
+# -- labels --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three videos: one at the top of the folder, one in ``run``, one in ``sit``."""
+    folder = tmp_path_factory.mktemp("classes")
+    for number, name in enumerate(("top.mp4", "run/a.mp4", "sit/b.mp4")):
+        write(folder / name, number)
+    return folder
+
+
+def labels(folder: Path, out: Path, said: str | None) -> list[str | None]:
+    return [row["label"] for row in listed(folder, out / "m.parquet", labels=said)]
+
+
+def test_a_video_is_labelled_by_its_folder(classes: Path, tmp_path: Path) -> None:
+    assert labels(classes, tmp_path, "folder") == ["run", "sit", None]
+    assert labels(classes, tmp_path, None) == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.csv", "video,label\nrun/a.mp4,runs\nb.mp4,sits\ntop.mp4,\nelsewhere.mp4,flies\n"),
+        ("labels.tsv", "\ufefflabel\tvideo\nruns\ta.mp4\nsits\tsit/b.mp4\n"),
+    ],
+)
+def test_a_table_labels_videos_by_path_or_name(classes: Path, tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert labels(classes, tmp_path, str(tmp_path / name)) == ["runs", "sits", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, r"labels\.csv: no such file"),
+        ("video,lable\na.mp4,runs\n", r"no column 'label'; did you mean 'lable'\?"),
+        ("video,label\na.mp4,runs\na.mp4,sits\n", "video 'a.mp4' has two labels, 'runs' and 'sits'"),
+        (
+            "video,label\nc.mp4,runs\n",
+            "names no video of folder .*begins with 'c.mp4'.*, as in 'run/a.mp4'",
+        ),
+        ("", "no column 'video'"),
+    ],
+)
+def test_a_table_of_labels_that_does_not_fit_is_told(
+    classes: Path, tmp_path: Path, text: str | None, sentence: str
+) -> None:
+    if text is not None:
+        (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        labels(classes, tmp_path, str(tmp_path / "labels.csv"))
+
+
+def test_labels_that_are_neither_a_table_nor_the_folder_are_told(classes: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"labels are 'folder' or the path of a \.csv or \.tsv table"):
+        labels(classes, tmp_path, "folders")

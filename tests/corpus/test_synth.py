@@ -1,11 +1,12 @@
 """The synthetic corpus: reproducible, moving, natural in its statistics."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from transferscale.corpus.motion import film
+from transferscale.corpus.motion import film, render, scene
 from transferscale.corpus.photographs import PHOTOGRAPHS, photograph
 from transferscale.corpus.statistics import TARGETS, motion, summary
 from transferscale.corpus.synth import write_videos
@@ -21,10 +22,12 @@ def test_the_same_spec_gives_the_same_bytes_whatever_the_threads(tmp_path: Path)
     write_videos(SPEC, tmp_path / "one", threads=1)
     write_videos({**SPEC, "files": 4}, tmp_path / "two", threads=2)
     one, two = contents(tmp_path / "one"), contents(tmp_path / "two")
+    labels = one.pop("labels.csv"), two.pop("labels.csv")
     assert list(one) == ["motion-00000.mp4", "motion-00001.mp4", "motion-00002.mp4"]
     # One more file leaves the others as they were.
     assert len(two) == 4
     assert one.items() <= two.items()
+    assert labels[1].startswith(labels[0])
     assert (tmp_path / "one.prov.json").exists()
 
 
@@ -41,6 +44,20 @@ def test_a_long_film_still_moves_at_its_end() -> None:
     late = film(0, 2, 480, 8, 32)[-32:]
     assert late.std() > 5
     assert motion(late) > 0
+
+
+def test_labels_tell_what_the_background_does() -> None:
+    """Where no shape comes, a flat or still background stays as it is, and a moving one does not."""
+    found: dict[str, int] = {}
+    for number in range(60):
+        drawn = scene(0, number)
+        bare = replace(drawn, shapes=[])
+        pictures = [render(bare, t, 32) for t in (0.0, 1.5)]
+        assert (drawn.label == "moving") == (not np.array_equal(*pictures))
+        assert (drawn.label == "flat") == (drawn.background is None)
+        found[drawn.label] = found.get(drawn.label, 0) + 1
+    assert set(found) == {"flat", "still", "moving"}
+    assert min(found.values()) >= 3
 
 
 def test_every_photograph_is_in_the_wheels() -> None:

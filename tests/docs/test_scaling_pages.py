@@ -1,4 +1,4 @@
-"""What the pages on scaling tell a stranger to type works, and prints what they say it prints."""
+"""What the pages on scaling and published weights tell a stranger to type works, and prints what they say it prints."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(path.name for path in DOCS.glob("scaling*.md"))
+PAGES = sorted(path.name for kind in ("scaling*.md", "published*.md") for path in DOCS.glob(kind))
 # Results of a study are not there in a clean clone.
 NEEDS_RESULTS = ("results/", "config/")
 

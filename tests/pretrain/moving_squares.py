@@ -13,8 +13,13 @@ from transferscale.tables import write_table
 CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
 
 
-def write_corpus(folder: Path, videos: int = 24, clips: int = 2, frames: int = 4, size: int = 16) -> Path:
-    """Squares that move at constant speed over a ramp; every fourth video is held out."""
+def write_corpus(
+    folder: Path, videos: int = 24, clips: int = 2, frames: int = 4, size: int = 16, labels: bool = False
+) -> Path:
+    """Squares that move at constant speed over a ramp; every fourth video is held out.
+
+    With ``labels`` a clip's label is the size of its square.
+    """
     rows, down, across = [], *np.mgrid[:size, :size]
     with ClipWriter(folder / "clips", (frames, size, size), "uint8") as writer:
         for video in range(videos):
@@ -31,9 +36,12 @@ def write_corpus(folder: Path, videos: int = 24, clips: int = 2, frames: int = 4
                         inside, 40 + 13 * (number % 16), 90 + 3 * across + (number % 4) * down
                     )
                 shard, offset = writer.add(pixels)
-                rows.append(
-                    row(f"v{video:03d}", clip, shard, offset, "heldout" if video % 4 == 0 else "train")
-                )
+                split = "heldout" if video % 4 == 0 else "train"
+                more = {
+                    "motion": 0.1 + number % 3 + number % 5,
+                    "label": f"size-{number % 3}" if labels else None,
+                }
+                rows.append({**row(f"v{video:03d}", clip, shard, offset, split), **more})
     write_table(folder / "clips.parquet", "clips", rows)
     return folder
 
@@ -43,6 +51,7 @@ def row(video: str, clip: int, shard: str, offset: int, split: str, dropped: boo
     return {
         "clip_id": f"{video}-{clip}",
         "video_id": video,
+        "source": "0:folder",
         "shot": 0,
         "start_s": float(clip),
         "seconds": 1.0,
@@ -65,8 +74,10 @@ def rung_spec(rung: int = 1, **changes: Any) -> dict[str, Any]:
     budget = 80 * 2 ** (rung - 1)
     spec.update(
         rung=rung,
+        objective={"name": "mae", "mask_ratio": 0.75, "decoder_share": 1.0},
         batch=8,
-        mask_ratio=0.75,
+        learning_rate=4e-3,
+        weight_decay=0.05,
         warmup_clips=16,
         trunk_start=32 * 2 ** (rung - 1) if rung > 1 else 0,
         trunk_end=64 * 2 ** (rung - 1),

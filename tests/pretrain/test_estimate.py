@@ -1,13 +1,38 @@
 """The ladder is priced before anything runs."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pretrain.moving_squares import CONFIG
+from transferscale.errors import UserError
+from transferscale.ladder import scale
 from transferscale.pretrain import estimate
-from transferscale.pretrain.estimate import Speed, clips_a_trunk, ladder_text, probes, study_scale
+from transferscale.pretrain.estimate import MEASURE_FLOPS, Speed, clips_of, ladder_text, probes
 from transferscale.study.load import load_study
+from transferscale.study.study import Study
+from transferscale.study.trunks import ladder_trunks
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Study]:
+    """The demo's study with a changed ``pretrain``; nothing is measured for long."""
+    monkeypatch.setattr(estimate, "MEASURE_S", 0.05)
+    monkeypatch.chdir(CONFIG.parents[1])
+
+    def changed(**pretrain: Any) -> Study:
+        values = yaml.safe_load(CONFIG.read_text())
+        values["pretrain"].update(pretrain)
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump(values))
+        return load_study(path)
+
+    return changed
 
 
 @given(st.floats(1e-6, 1e-2), st.floats(1e-13, 1e-9), st.floats(1e6, 1e9))
@@ -30,22 +55,41 @@ def test_clips_are_those_of_the_trunk_and_of_every_decay() -> None:
     study = load_study(CONFIG)
     budgets = [study.pretrain.budgets.at(rung) for rung in (1, 2, 3)]
     expected = 0.8 * budgets[-1] + 0.2 * sum(budgets)
-    assert clips_a_trunk(study) == pytest.approx(expected, abs=2 * study.pretrain.batch)
+    assert clips_of(study, ladder_trunks(study)[0]) == pytest.approx(expected, abs=2 * study.pretrain.batch)
 
 
-def test_the_measured_depths_are_small() -> None:
-    study = load_study(CONFIG)
-    scales = [study_scale(study, depth) for depth in (1, 2, 3, 4, 6, 8)]
-    assert [s.depth for s in probes(scales)] == [1, 4]
-    assert [s.depth for s in probes(scales[5:])] == [8]
+def test_the_smallest_network_is_measured_and_the_largest_that_is_quick() -> None:
+    assert probes({1: 10, 4: 1000, 8: 10**9}) == [1, 8]
+    assert probes({1: 10, 4: 1000, 8: 2 * int(MEASURE_FLOPS)}) == [1, 4]
+    assert probes({8: 2 * int(MEASURE_FLOPS)}) == [8]
 
 
-def test_the_ladder_names_every_depth_with_its_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "MEASURE_S", 0.05)
-    study = load_study(CONFIG)
-    lines = ladder_text(study).splitlines()
-    body = {int(line.split()[0]): line.split() for line in lines[2:-2]}
-    assert sorted(body) == study.pretrain.vit.depths
-    for depth, cells in body.items():
-        assert cells[3] == f"{study_scale(study, depth).params_encoder:,}"
+def test_the_ladder_names_every_network_with_its_parameters(study: Callable[..., Study]) -> None:
+    found = study(convnet={"depths": [1, 2]}, precision="fp32")
+    lines = ladder_text(found, price_hour=2.0).splitlines()
+    body = {tuple(line.split()[:2]): line.split() for line in lines[2:-2]}
+    wanted = [(family, depth) for family, ladder in found.families.items() for depth in ladder.depths]
+    assert sorted(body) == sorted((family, str(depth)) for family, depth in wanted)
+    for family, depth in wanted:
+        cells = body[family, str(depth)]
+        assert cells[3] == f"{scale(depth, 16, 32, {'frames': 2, 'size': 8}, family).params_encoder:,}"
         assert float(cells[-1].replace(",", "")) > 0
+    assert "at 2 an hour" in lines[-2]
+
+
+def test_trunks_beside_the_ladder_are_priced_too(study: Callable[..., Study]) -> None:
+    found = study(
+        fractions=[0.25],
+        fraction_runs={"depths": [2], "rungs": [1]},
+        overfit={"depths": [1], "fraction": 0.05, "budget": 6400},
+    )
+    lines = ladder_text(found).splitlines()
+    assert any(line.startswith("vit fraction 0.25") for line in lines)
+    assert any(line.startswith("vit fraction 0.05") and " 6,400 " in line for line in lines)
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_measured(study: Callable[..., Study]) -> None:
+    with pytest.raises(
+        UserError, match=r"pretrain.vit.depths: depth 400 .* needs about .* GB .* leave the depth out"
+    ):
+        ladder_text(study(vit={"depths": [1, 2, 3, 4, 5, 6, 400]}))

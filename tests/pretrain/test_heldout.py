@@ -4,26 +4,38 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.pretrain.moving_squares import rung_spec
-from transferscale.pretrain.heldout import heldout_losses, interval_over_videos
+from transferscale.pretrain.data import batches, open_corpus
+from transferscale.pretrain.heldout import evaluate, interval_over_videos
 from transferscale.pretrain.objective import build_objective
-from transferscale.pretrain.rung import open_corpus
 
 
 def test_masks_depend_on_the_clip_alone(corpus: Path) -> None:
-    opened = open_corpus(rung_spec(), corpus / "clips", corpus / "clips.parquet")
+    opened = open_corpus(rung_spec(), [corpus / "clips"], [corpus / "clips.parquet"], None, None)
     assert len(opened.heldout) == 10
     results = []
     for seed, batch in ((0, 4), (1, 4), (0, 10)):
         # An untrained decoder says nothing, so the loss of a clip is the variance of what its mask hides.
         objective = build_objective(rung_spec(seed=seed))
-        results.append(heldout_losses(objective, opened.store, opened.heldout, opened.scale, batch))
+        results.append(evaluate(objective, batches(opened.heldout, batch)).losses)
     np.testing.assert_allclose(results[1], results[0], rtol=1e-6)
     np.testing.assert_allclose(results[2], results[0], rtol=1e-6)
     assert len(set(results[0])) == 10
+
+
+def test_it_is_asked_in_fp32_whatever_the_precision_around_it(corpus: Path) -> None:
+    opened = open_corpus(rung_spec(), [corpus / "clips"], [corpus / "clips.parquet"], None, None)
+    objective = build_objective(rung_spec())
+    alone = evaluate(objective, batches(opened.heldout, 10))
+    with torch.autocast("cpu", torch.bfloat16):
+        within = evaluate(objective, batches(opened.heldout, 10))
+    assert (alone.losses == within.losses).all()
+    assert (alone.features == within.features).all()
+    assert alone.features.shape == (10, 32)
 
 
 @given(st.lists(st.floats(0.1, 2), min_size=2, max_size=30))

@@ -1,67 +1,68 @@
 """The masked autoencoder predicts what it did not see."""
 
-import numpy as np
 import pytest
 import torch
 
 from tests.pretrain.moving_squares import rung_spec
+from tests.pretrain.objectives import NETWORKS, batch, objective, take
 from transferscale.errors import UserError
-from transferscale.models.patches import patches
-from transferscale.pretrain.counter import Draw, identify
-from transferscale.pretrain.mae import FLAT_VARIANCE, MaskedAutoencoder, normalised
-from transferscale.pretrain.objective import build_objective
-
-IDS = identify([f"clip-{i}" for i in range(6)])
+from transferscale.models.mup import parameter_groups
+from transferscale.pretrain.mae import MaskedAutoencoder
+from transferscale.pretrain.objective import Objective, build_objective
+from transferscale.pretrain.pixels import FLAT_VARIANCE, normalised
 
 
-def draw(ids: np.ndarray = IDS, visit: int = 0) -> Draw:
-    return Draw(0, np.full(len(ids), visit), ids)
+@pytest.fixture(params=NETWORKS, ids=["vit", "factorised", "convnet"])
+def model(request: pytest.FixtureRequest) -> Objective:
+    return objective("mae", *request.param)
 
 
-@pytest.fixture
-def model() -> MaskedAutoencoder:
-    objective = build_objective(rung_spec())
-    assert isinstance(objective, MaskedAutoencoder)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():  # a decoder that says something
-        objective.decoder.pixels.weight.normal_(0, 0.2, generator=generator)
-    return objective
+def test_a_decoder_that_says_nothing_scores_the_variance_of_normalised_pixels() -> None:
+    silent = MaskedAutoencoder(
+        objective("mae").encoder, {"mask_ratio": 0.9, "decoder_share": 0.5, "name": "mae"}, 0
+    )
+    # Noise of unit variance, over which the floor of the variance takes a little.
+    expected = torch.full((6,), 1 / (1 + FLAT_VARIANCE))
+    torch.testing.assert_close(silent.losses(batch()), expected, rtol=0.02, atol=0)
 
 
-@pytest.fixture
-def clips() -> torch.Tensor:
-    return torch.randn(6, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+def test_a_clip_has_the_same_loss_whoever_shares_its_batch(model: Objective) -> None:
+    together, order = model.losses(batch()), [4, 0, 5]
+    torch.testing.assert_close(model.losses(take(batch(), order)), together[order])
 
 
-def test_a_decoder_that_says_nothing_scores_the_variance_of_normalised_pixels(clips: torch.Tensor) -> None:
-    objective = build_objective(rung_spec())
-    pixels = patches(clips, 2, 4)
-    variance = pixels.var(-1, correction=0)
-    expected = (variance / (variance + FLAT_VARIANCE)).mean(1)
-    # All tokens or the masked ones: equal in expectation only, so within a few per cent.
-    torch.testing.assert_close(objective.losses(clips, draw()), expected, rtol=0.05, atol=0)
+def test_another_visit_masks_other_tubes(model: Objective) -> None:
+    assert not torch.equal(model.losses(batch()), model.losses(batch(visit=1)))
 
 
-def test_a_clip_has_the_same_loss_whoever_shares_its_batch(
-    model: MaskedAutoencoder, clips: torch.Tensor
-) -> None:
-    together = model.losses(clips, draw())
-    order = [4, 0, 5]
-    torch.testing.assert_close(model.losses(clips[order], draw(IDS[order])), together[order])
+def test_the_prediction_sees_seen_tubes_only_and_the_loss_asks_hidden_ones_only() -> None:
+    model = objective("mae")
+    assert isinstance(model, MaskedAutoencoder)
+    before = batch()
+    seen, asked = model.question(before, whole=True)
+    tokens = seen.tokens(model.encoder.grid)
+    assert seen.places.shape == (6, 2)
+    assert asked.shape == (6, 8 * 14)
+    for mine, others in zip(tokens, asked, strict=True):
+        assert sorted([*mine.tolist(), *others.tolist()]) == list(range(128))
+        assert {int(t) % 16 for t in mine} == set(seen.places[0].tolist()) or len(
+            {int(t) % 16 for t in mine}
+        ) == 2
 
 
-def test_another_visit_masks_other_tokens(model: MaskedAutoencoder, clips: torch.Tensor) -> None:
-    assert not torch.equal(model.losses(clips, draw()), model.losses(clips, draw(visit=1)))
+def test_half_of_the_hidden_tubes_are_asked_for_in_training_and_all_held_out() -> None:
+    model = objective("mae")
+    assert isinstance(model, MaskedAutoencoder)
+    part, all_hidden = model.question(batch(), whole=False), model.question(batch(), whole=True)
+    assert part.asked.shape == (6, 8 * 7)
+    assert torch.equal(part.seen.places, all_hidden.seen.places)
+    for some, every in zip(part.asked, all_hidden.asked, strict=True):
+        assert set(some.tolist()) < set(every.tolist())
 
 
-def test_the_prediction_sees_kept_tokens_only(model: MaskedAutoencoder, clips: torch.Tensor) -> None:
-    keep, masked = torch.arange(8).expand(6, -1), torch.arange(8, 32).expand(6, -1)
-    predicted = model.decoder(model.encoder(clips, keep), keep, masked)
-    changed = clips.clone()
-    changed[:, 2:] += torch.randn(6, 2, 16, 16, generator=torch.Generator().manual_seed(2))  # tokens 16 to 31
-    assert torch.equal(model.decoder(model.encoder(changed, keep), keep, masked), predicted)
-    changed[:, :2] += 1.0
-    assert not torch.equal(model.decoder(model.encoder(changed, keep), keep, masked), predicted)
+def test_the_held_out_loss_does_not_depend_on_the_share_asked_for_in_training() -> None:
+    half, whole = objective("mae"), objective("mae", decoder_share=1.0)
+    torch.testing.assert_close(half.losses(batch(), whole=True), whole.losses(batch()))
 
 
 def test_targets_are_normalised_unless_flat() -> None:
@@ -72,19 +73,18 @@ def test_targets_are_normalised_unless_flat() -> None:
     assert not target[0, 1].any()
 
 
-def test_it_learns_to_fill_in_what_moves(clips: torch.Tensor) -> None:
-    objective = build_objective(rung_spec())
-    ramp = torch.linspace(-1, 1, 16).expand(6, 4, 16, 16) * torch.linspace(0.5, 2, 6)[:, None, None, None]
-    parameters = [*objective.encoder.parameters(), *objective.decoder.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=1e-2)
-    first = objective.losses(ramp, draw()).mean().item()
-    for step in range(30):
-        objective.losses(ramp, draw(visit=step)).mean().backward()
+def test_it_learns_to_fill_in_what_moves(model: Objective) -> None:
+    ramp = torch.linspace(-1, 1, 32).expand(6, 16, 32, 32) * torch.linspace(0.5, 2, 6)[:, None, None, None]
+    groups = parameter_groups(model.networks.values(), model.encoder.scale.multipliers, 1e-2, 0.0)
+    optimiser = torch.optim.AdamW(groups)
+    first = model.losses(batch()._replace(clip=ramp)).mean().item()
+    for step in range(40):
+        model.losses(batch(visit=step)._replace(clip=ramp)).mean().backward()
         optimiser.step()
         optimiser.zero_grad()
-    assert objective.losses(ramp, draw(visit=99)).mean().item() < 0.5 * first
+    assert model.losses(batch(visit=99)._replace(clip=ramp)).mean().item() < 0.5 * first
 
 
 def test_an_unknown_objective_is_told_in_one_sentence() -> None:
     with pytest.raises(UserError, match="unknown objective 'mea'; did you mean 'mae'"):
-        build_objective(rung_spec(objective="mea"))
+        build_objective(rung_spec(objective={"name": "mea"}))

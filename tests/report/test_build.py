@@ -46,7 +46,7 @@ def bare(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     arms = Path(copy.folder) / "tables" / "arms.parquet"
     rows = [row for row in read_table(arms, "curves").to_pylist() if row["family"] == "video"]
     write_table(arms, "curves", rows)
-    run_rule("scaling_compare", output=Path(copy.folder) / "scaling" / "crossovers.parquet", input=arms)
+    run_rule("scaling_compare", {"output": Path(copy.folder) / "scaling" / "crossovers.parquet"}, input=arms)
     build(copy, folder / "report")
     return folder / "report"
 
@@ -139,12 +139,14 @@ def test_sections_stand_in_the_order_in_which_a_reader_asks(page: str, bare_page
     order = [
         "verdict",
         "known",
+        "pretraining",
         "laws",
         "scale",
         "labels",
         "crossovers",
         "plan",
         "tables",
+        "ledger",
         "left-out",
         "data",
     ]

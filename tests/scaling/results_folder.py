@@ -3,6 +3,8 @@
 import ast
 import re
 import shlex
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from transferscale.cli import app
 from transferscale.scaling import curves
 from transferscale.scaling.checkpoints import checkpoints
 from transferscale.scaling.gains.study import run
-from transferscale.study.grid import Cell, Grid
+from transferscale.study.grid import Cell, Grid, Reader
 from transferscale.study.load import load_study, read_yaml
 from transferscale.study.study import Study
 from transferscale.tables import TABLES, write_table
@@ -36,17 +38,39 @@ def demo(results: Path, few_depths: bool = False, **changes: Any) -> Study:
     return load_study(made, "demo")
 
 
+def pretraining_alone(results: Path, **changes: Any) -> Study:
+    """A study of two families, six depths and five rungs, with a control and a fraction and no medical dataset."""
+    content = read_yaml(ROOT / "config" / "config.yaml")
+    for key in ("datasets", "transfer", "verdict", "plan", "known_answers", "question"):
+        content.pop(key, None)
+    ladder = {"depths": [1, 2, 3, 4, 5, 6], "seeds": {1: 3, 2: 3, "default": 1}}
+    content |= {"study": "ladder", "results": str(results), "controls": ["static"]}
+    content["pretrain"] = {
+        "vit": ladder,
+        "convnet": ladder,
+        "budgets": {"first": 1000, "ratio": 2, "rungs": 5},
+        "controls": {"depths": [3], "rungs": ["last"]},
+        "fractions": [0.25],
+        "fraction_runs": {"depths": [3], "rungs": ["last"]},
+        **changes,
+    }
+    return load_study(content, "ladder")
+
+
 def fill(study: Study, seed: int = 0) -> None:
     """Write every table that the report reads, up to the curves that laws are fitted to."""
     rng, folder = np.random.default_rng(seed), Path(study.folder)
     _checkpoints(study, folder, rng)
-    write_table(folder / "predictions.parquet", "predictions", predictions(study, _quality, rng))
-    scaling = folder / "scaling"
-    run(study, folder / "predictions.parquet", scaling / "scores.parquet", scaling / "gains.parquet")
-    table = folder / "tables" / "checkpoints.parquet"
-    checkpoints(study, table)
-    points = folder / "tables" / "curves.parquet"
-    curves.run(study, table, scaling / "scores.parquet", points, folder / "tables" / "arms.parquet")
+    scaling, tables = folder / "scaling", folder / "tables"
+    if study.datasets:
+        write_table(folder / "predictions.parquet", "predictions", predictions(study, _quality, rng))
+        run(study, folder / "predictions.parquet", scaling / "scores.parquet", scaling / "gains.parquet")
+    checkpoints(study, tables / "checkpoints.parquet")
+    checkpoints(study, tables / "earlier.parquet", before_last=True)
+    scores = scaling / "scores.parquet" if study.datasets else None
+    curves.run(
+        study, tables / "checkpoints.parquet", scores, tables / "curves.parquet", tables / "arms.parquet"
+    )
     _corpus(study, folder / "corpus" / study.corpus.name)
     for dataset in study.datasets:
         _medical(study, folder / "medical" / dataset.dataset, dataset.dataset)
@@ -57,26 +81,49 @@ def analyse(study: Study) -> None:
     folder = Path(study.folder)
     tables, scaling = folder / "tables", folder / "scaling"
     write_json(folder / "study.json", study.spec())
-    run_rule("scaling_fit", output=scaling / "laws.parquet", input=tables / "curves.parquet")
-    run_rule("scaling_compare", output=scaling / "crossovers.parquet", input=tables / "arms.parquet")
+    run_rule("scaling_fit", {"output": scaling / "laws.parquet"}, input=tables / "curves.parquet")
+    run_rule("scaling_compare", {"output": scaling / "crossovers.parquet"}, input=tables / "arms.parquet")
+    run_rule("scaling_ladder", {"output": tables / "ladder.parquet"}, input=tables / "checkpoints.parquet")
+    run_rule("scaling_surface", {"output": scaling / "surface.parquet"}, input=tables / "ladder.parquet")
+    run_rule(
+        "scaling_isoflop",
+        {
+            "output.minima": scaling / "isoflop.parquet",
+            "output.laws": scaling / "frontier.parquet",
+            "output.crossovers": scaling / "frontiers.parquet",
+        },
+        input=tables / "ladder.parquet",
+    )
+    run_rule(
+        "scaling_predict",
+        {"output": scaling / "prediction.parquet"},
+        study=folder / "study.json",
+        checkpoints=tables / "earlier.parquet",
+    )
+    run_rule(
+        "scaling_hindsight",
+        {"output": scaling / "hindsight.parquet"},
+        prediction=scaling / "prediction.parquet",
+        checkpoints=tables / "checkpoints.parquet",
+    )
     if study.plan is not None:
         run_rule(
             "scaling_plan",
-            output=scaling / "plan.parquet",
+            {"output": scaling / "plan.parquet"},
             study=folder / "study.json",
             scores=scaling / "scores.parquet",
             checkpoints=tables / "checkpoints.parquet",
         )
 
 
-def run_rule(rule: str, output: Path, **inputs: Path) -> None:
+def run_rule(rule: str, outputs: Mapping[str, Path], **inputs: Path) -> None:
     """Run the command of a rule of ``scaling.smk`` on files; one input alone is called ``input``."""
     text = (ROOT / "workflow" / "rules" / "scaling.smk").read_text(encoding="utf-8")
     found = re.search(rf"^rule {rule}:.*?shell:\n(.*?)(?=\n\n|\Z)", text, flags=re.DOTALL | re.MULTILINE)
     assert found is not None
     command = ast.literal_eval(f"({found[1].strip()})").split(" 2>&1 ")[0]
-    for name, path in {"output": output, **inputs}.items():
-        slot = name if name in ("input", "output") else f"input.{name}"
+    slots = {name if name == "input" else f"input.{name}": path for name, path in inputs.items()}
+    for slot, path in {**outputs, **slots}.items():
         command = command.replace(f"{{{slot}:q}}", shlex.quote(str(path)))
     program, *arguments = shlex.split(command)
     assert program == "transferscale"
@@ -91,36 +138,95 @@ def _quality(cell: Cell, task: str) -> float:
     return level * (arm.get(cell.reader.arm, 0.0) + 0.03 * cell.reader.depth)
 
 
+# Loss of a family: L = E + A / N^alpha + B / D^beta, and what it costs a parameter and clip.
+SURFACES = {
+    "vit": {"E": 0.35, "A": 60.0, "alpha": 0.4, "B": 12.0, "beta": 0.45, "cost": 600.0},
+    "convnet": {"E": 0.40, "A": 50.0, "alpha": 0.4, "B": 12.0, "beta": 0.45, "cost": 500.0},
+}
+
+
+def parameters(depth: int) -> int:
+    """Parameters of the encoder at a depth."""
+    return 50_000 + 12 * (32 * depth) ** 2 * depth
+
+
+def planted_loss(study: Study, family: str, depth: int, clips: int) -> float:
+    """Held-out loss without noise; studies with datasets keep the losses that their golden numbers are of."""
+    if study.datasets:
+        return 0.35 + 2.2 * (12 * (32 * depth) ** 2 * depth) ** -0.16 + 4.0 * clips**-0.5
+    law = SURFACES[family]
+    return law["E"] + law["A"] * parameters(depth) ** -law["alpha"] + law["B"] * clips ** -law["beta"]
+
+
 def _checkpoints(study: Study, folder: Path, rng: np.random.Generator) -> None:
+    """A model.json for every checkpoint, and the tables of what they cost and how they were trained."""
+    kinds = {name: kind for name, (kind, _) in TABLES["checkpoints"].columns.items()}
+    blank = {
+        name: "" if kind == pa.string() else 0 if kind == pa.int64() else 0.0 for name, kind in kinds.items()
+    }
+    ledger, training = [], []
+    luck: dict[str, float] = {}
     for reader in Grid(study).checkpoints():
-        n = 12 * (32 * reader.depth) ** 2 * reader.depth
+        n = parameters(reader.depth) if not study.datasets else 12 * (32 * reader.depth) ** 2 * reader.depth
         clips = study.pretrain.budgets.at(reader.rung)
-        loss = 0.35 + 2.2 * n**-0.16 + 4.0 * clips**-0.5
-        loss *= float(np.exp(0.01 * rng.standard_normal()))
-        numbers = {name: 0 for name, (kind, _) in TABLES["checkpoints"].columns.items() if kind == pa.int64()}
+        loss = planted_loss(study, reader.family, reader.depth, clips)
+        if study.datasets:
+            loss *= float(np.exp(0.01 * rng.standard_normal()))
+        else:
+            trunk = replace(reader, rung=0).reader_id
+            luck.setdefault(trunk, 0.006 * float(rng.standard_normal()))
+            loss *= float(np.exp(luck[trunk] + 0.002 * rng.standard_normal()))
+        loss *= 1.5 if reader.control else 1.1 if reader.fraction < 1 else 1.0
+        cost = 6.0 * 128 if study.datasets else SURFACES[reader.family]["cost"]
         facts = {
-            **numbers,
+            **blank,
+            "reader_id": reader.reader_id,
+            "path": reader.folder,
             "corpus": reader.corpus,
-            "control": "",
-            "fraction": 1.0,
+            "control": reader.control,
+            "fraction": reader.fraction,
             "objective": reader.objective,
             "family": reader.family,
             "depth": reader.depth,
             "seed": reader.seed,
             "rung": reader.rung,
-            "fold": -1,
+            "fold": reader.fold,
+            "params_total": 2 * n,
             "params_encoder": n,
-            "flops_formula": 6.0 * n * clips * 128,
-            "flops_counted": 6.1 * n * clips * 128,
+            "flops_formula": cost * n * clips,
+            "flops_counted": 1.002 * cost * n * clips,
             "clips_seen": clips,
+            "clips_unique": min(clips, 900),
             "train_loss": loss,
             "heldout_loss": loss,
             "heldout_low": 0.97 * loss,
             "heldout_high": 1.03 * loss,
+            "effective_rank": 20.0,
+            "feature_spread": 0.4,
+            "precision": "fp32",
         }
         path = folder / reader.folder / "model.json"
         write_json(path, facts)
         write_provenance(path, Stopwatch(), train_s=2.0, clips_per_second=50.0, device="cpu", threads=1)
+        ledger.append({**facts, "wall_s": 2.5, "attempts": 1, "device": "cpu", "energy_source": "assumed"})
+        training += _course(study, reader, facts)
+    ledger[0]["flags"] = "loss-spike x2 from step 3"
+    write_table(folder / "tables" / "ledger.parquet", "ledger", ledger)
+    write_table(folder / "tables" / "training.parquet", "training", training)
+
+
+def _course(study: Study, reader: Reader, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Steps of a rung: the trunk to four fifths of its budget, then the decay."""
+    clips = facts["clips_seen"]
+    own = {name: facts[name] for name in facts if name in TABLES["training"].columns}
+    start = study.pretrain.budgets.at(reader.rung - 1) * 0.8 if reader.rung > 1 else 32
+    rows = []
+    for seen in [*np.geomspace(start + 32, 0.8 * clips, 6), clips]:
+        loss = 1.1 * planted_loss(study, reader.family, reader.depth, int(seen))
+        phase = "decay" if seen == clips else "trunk"
+        at = {"step": int(seen) // 32, "clips_seen": int(seen), "phase": phase, "loss": loss}
+        rows.append({**own, **at, "trunk": replace(reader, rung=0).reader_id})
+    return rows
 
 
 def _corpus(study: Study, folder: Path) -> None:

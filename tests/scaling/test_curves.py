@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scaling.results_folder import analyse, demo, fill
+from tests.scaling.results_folder import analyse, demo, fill, pretraining_alone
 from transferscale.scaling.curves import arm_curves, chance_level, compared, fitted, scale_curves
 from transferscale.study.study import Study
 from transferscale.tables import read_table
@@ -44,7 +44,7 @@ def test_every_curve_is_fitted_with_and_without_a_floor(study: Study) -> None:
 
 def test_a_single_trunk_has_no_interval_and_identifies_nothing(study: Study) -> None:
     laws = _rows(study, "scaling/laws.parquet", "laws")
-    deep = [r for r in laws if r["group"] == "heldout_loss ~ clips_seen, depth 3"]
+    deep = [r for r in laws if r["group"] == "heldout_loss ~ clips_seen, vit, depth 3"]
     assert {(r["low"], r["identified"]) for r in deep} == {(None, False)}
     assert all("independent runs (clusters): 1, too few for an interval" in r["warnings"] for r in deep)
 
@@ -100,6 +100,21 @@ def test_the_reports_comparisons_are_those_of_the_rule(study: Study) -> None:
     assert left_out
     assert all("n_train, full, depth" in sentence for sentence in left_out)
     assert all("column 'n_train' has one value" in sentence for sentence in left_out)
+
+
+def test_families_have_curves_of_their_own_and_controls_and_fractions_none(tmp_path: Path) -> None:
+    alone = pretraining_alone(tmp_path)
+    fill(alone)
+    checkpoints = _rows(alone, "tables/checkpoints.parquet", "checkpoints")
+    rows, left_out = scale_curves(alone, checkpoints, [])
+    assert not left_out
+    assert {"static", ""} == {row["control"] for row in checkpoints}
+    assert {0.25, 1.0} == {row["fraction"] for row in checkpoints}
+    assert {row["family"] for row in rows if ", vit, " in row["curve"]} == {"vit"}
+    for family in ("vit", "convnet"):
+        own = [row for row in rows if row["curve"] == f"heldout_loss ~ clips_seen, {family}, depth 3"]
+        assert [row["x"] for row in own] == [1000, 2000, 4000, 8000, 16000]
+        assert {row["cluster"] for row in own} == {f"motion//mae/{family}-d3-s0"}
 
 
 def test_chance_is_a_half_nothing_or_the_dummys() -> None:

@@ -60,3 +60,7 @@ def test_missing_folders_are_named_with_their_key(dataset, tmp_path, root, monke
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"empty: the folder holds no file"):
         check_inputs(load_study(study))
+    (tmp_path / "empty" / "a.mp4").touch()
+    study["corpus"]["sources"][0]["labels"] = str(tmp_path / "labels.csv")
+    with pytest.raises(UserError, match=r"labels\.csv: no such file \(key 'corpus.sources.0.labels'"):
+        check_inputs(load_study(study))

@@ -6,7 +6,10 @@ import pytest
 import yaml
 
 from transferscale.errors import UserError
+from transferscale.study.checks import check_inputs
+from transferscale.study.grid import Grid
 from transferscale.study.load import load_dataset, load_study
+from transferscale.study.show import summary
 
 
 @pytest.fixture
@@ -74,6 +77,84 @@ def test_placeholders_are_filled(content):
         ("corpus.sources.0.kind", None, "key 'corpus.sources.0.kind' is missing"),
         ("transfer.labels", [8, 1], r"key 'transfer.labels.1': "),
         ("pretrain.vit.seeds", {7: 3}, "seeds names depth 7"),
+        ("pretrain.vit", None, "pretrain names no family; give it one of vit, convnet"),
+        ("pretrain.vit.attention", "axial", "key 'pretrain.vit.attention'"),
+        (
+            "pretrain.convnet",
+            {"depths": [1], "attention": "joint"},
+            "unknown key 'pretrain.convnet.attention'",
+        ),
+        (
+            "pretrain.objective",
+            "mea",
+            r"key 'pretrain.objective.name': unknown name 'mea'; did you mean 'mae'\?",
+        ),
+        ("pretrain.objective", {"mask_ratio": 0.5}, "key 'pretrain.objective.name' is missing"),
+        (
+            "pretrain.objective",
+            {"name": "jepa", "momentun": 0.9},
+            r"unknown key 'pretrain.objective.momentun'; did you mean 'momentum'\?",
+        ),
+        (
+            "pretrain.objective",
+            {"name": "mae", "mask_ratio": 2},
+            r"key 'pretrain.objective.mask_ratio': .* found 2",
+        ),
+        (
+            "pretrain.tubelet",
+            {"frames": 2, "size": 32},
+            "'mae' hides whole tubes, but a clip of size 32 has one",
+        ),
+        (
+            "pretrain.warmup",
+            0.8,
+            r"budgets.first 640 leaves nothing between the warm-up of 512 clips .* and the decay",
+        ),
+        ("pretrain.accumulate", 5, "batch 32 cannot be taken in pretrain.accumulate 5 equal parts"),
+        ("pretrain.fractions", [0.5], "pretrain.fractions and pretrain.fraction_runs go together"),
+        ("pretrain.controls", {"depths": [4]}, "controls and pretrain.controls go together"),
+        ("controls", ["static"], "controls and pretrain.controls go together"),
+        (
+            "pretrain.medical",
+            {"datasets": ["dem"], "depths": [1]},
+            r"no dataset 'dem'; did you mean 'demo'\?",
+        ),
+        ("pretrain.medical", {"datasets": ["demo"], "depths": [9]}, "pretrain.medical.depths has 9"),
+        (
+            "pretrain.medical",
+            {"datasets": ["demo"], "depths": [1], "rungs": [4]},
+            "pretrain.medical.rungs has 4",
+        ),
+        (
+            "pretrain.overfit",
+            {"depths": [1], "fraction": 0.0015, "budget": 9999},
+            "pretrain.overfit.fraction: 0.0015 is no multiple of 0.001",
+        ),
+        (
+            "pretrain.overfit",
+            {"depths": [1], "fraction": 0.05, "budget": 160},
+            "overfit.budget 160 leaves nothing between the warm-up of 128 clips",
+        ),
+        (
+            "pretrain.overfit",
+            {"depths": [7], "fraction": 0.05, "budget": 9999},
+            "pretrain.overfit.depths has 7",
+        ),
+        (
+            "pretrain.overfit",
+            {"family": "convnet", "depths": [1], "fraction": 0.05, "budget": 9999},
+            "pretrain.overfit.family is 'convnet', but pretrain.convnet is missing",
+        ),
+        ("corpus.name", "motion-f250", "ends like the name of a control corpus, a fraction or a fold"),
+        ("corpus.name", "demo", "also the name of a dataset"),
+        ("verdict.0.family", "convnet", "family 'convnet' is not in pretrain"),
+        (
+            "datasets",
+            None,
+            "key 'datasets' is missing; a study gives 'datasets', 'transfer' and 'verdict', or",
+        ),
+        ("transfer", None, "key 'transfer' is missing"),
+        ("verdict", None, "key 'verdict' is missing"),
     ],
 )
 def test_a_mistake_gives_one_sentence(content, key, value, sentence):
@@ -81,6 +162,75 @@ def test_a_mistake_gives_one_sentence(content, key, value, sentence):
         load_study(change(content, key, value), named="my.yaml")
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(("my.yaml", "nowhere.yaml"))
+
+
+def pretraining_alone(content):
+    return {
+        k: v
+        for k, v in content.items()
+        if k not in ("datasets", "transfer", "verdict", "plan", "known_answers")
+    }
+
+
+def test_a_study_of_pretraining_alone_survives_a_round_trip(content):
+    study = load_study(pretraining_alone(content))
+    assert study.datasets == study.verdict == []
+    assert load_study(study.spec()) == study
+    assert "no dataset: pretraining alone" in summary(study)
+    check_inputs(study)
+    grid = Grid(study)
+    assert grid.cells() == grid.left_out() == grid.claim_cells() == []
+    with pytest.raises(UserError, match="key 'plan' needs 'datasets', 'transfer' and 'verdict'"):
+        load_study({**pretraining_alone(content), "plan": content["plan"]})
+
+
+def test_an_objective_may_be_its_name_alone(content):
+    short = load_study(change(content, "pretrain.objective", "next"))
+    assert short == load_study(change(content, "pretrain.objective", {"name": "next"}))
+    assert short.pretrain.objective.context == 0.5
+
+
+def test_objectives_that_the_clips_do_not_allow_are_told(content):
+    flat = change(
+        change(content, "pretrain.tubelet", {"frames": 16, "size": 8}), "pretrain.objective", "next"
+    )
+    with pytest.raises(
+        UserError, match="'next' needs two time steps of tokens, but a clip of 16 frames has one"
+    ):
+        load_study(flat)
+    supervised = change(content, "pretrain.objective", "supervised")
+    load_study(supervised)  # the synthetic source has labels
+    supervised["corpus"]["sources"].append({"kind": "folder", "path": "videos"})
+    with pytest.raises(UserError, match="'supervised' needs labels; set 'labels' of every folder"):
+        load_study(supervised)
+    supervised["corpus"]["sources"][1]["labels"] = "folder"
+    load_study(supervised)
+    supervised["pretrain"]["medical"] = {"datasets": ["demo"], "depths": [1]}
+    with pytest.raises(UserError, match="recordings have no labels to pretrain on"):
+        load_study(supervised)
+
+
+def test_weights_are_given_to_all_sources_or_to_none(content):
+    content["corpus"]["sources"].append({"kind": "folder", "path": "videos", "weight": 1})
+    with pytest.raises(UserError, match="give every source a weight, or none"):
+        load_study(content)
+    content["corpus"]["sources"][0]["weight"] = 2
+    load_study(content)
+    content["pretrain"]["medical"] = {"datasets": ["demo"], "depths": [1]}
+    with pytest.raises(UserError, match=r"pretrain\.medical\.with_corpus is missing"):
+        load_study(content)
+
+
+def test_a_family_in_which_a_claim_is_not_run_is_told(content):
+    content["pretrain"]["convnet"] = {"depths": [1]}
+    content["verdict"][0]["family"] = "convnet"
+    with pytest.raises(UserError, match=r"depth 2 is not run with full \(depths \[1\]\)"):
+        load_study(content)
+
+
+def test_placeholders_of_label_tables_are_filled(content):
+    content["corpus"]["sources"].append({"kind": "folder", "path": "v", "labels": "{data_root}/labels.csv"})
+    assert load_study(content).corpus.sources[1].labels == "../shared/data/labels.csv"
 
 
 def test_a_mistake_in_a_dataset_names_the_datasets_file(root, tmp_path, content):

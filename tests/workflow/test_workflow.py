@@ -10,10 +10,19 @@ import pytest
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
 # What gathers a whole study runs again whenever the study grows: these read tables, train nothing.
-GATHER = Counter(
+LADDER = Counter(
+    pretrain_ledger=1,
+    scaling_checkpoints=1,
+    scaling_earlier=1,
+    scaling_predict=1,
+    scaling_hindsight=1,
+    scaling_ladder=1,
+    scaling_isoflop=1,
+    scaling_surface=1,
+)
+GATHER = LADDER + Counter(
     study_check=1,
     transfer_collect=1,
-    scaling_checkpoints=1,
     scaling_gain=1,
     scaling_curves=1,
     scaling_fit=1,
@@ -71,11 +80,44 @@ def test_one_more_seed_runs_only_its_own_jobs(jobs_of):
 
 
 def test_one_more_label_count_runs_only_its_own_jobs(jobs_of):
-    gather = GATHER - Counter(scaling_checkpoints=1)
-    assert jobs_of(transfer__labels=[6, 8, "all"])["transfer_ridge"] == 12
-    assert jobs_of(transfer__labels=[6, 8, "all"]) - Counter(scaling_checkpoints=1) == gather + Counter(
-        transfer_ridge=12
+    jobs = jobs_of(transfer__labels=[6, 8, "all"])
+    assert jobs - LADDER == GATHER - LADDER + Counter(transfer_ridge=12)
+
+
+def test_what_is_trained_beside_the_ladder_runs_only_its_own_jobs(jobs_of):
+    # Two seeds of depth 1; the control is wanted at the last rung, which takes the first before it.
+    new = Counter(corpus_controls=1, corpus_card=1, pretrain_rung=4)
+    assert jobs_of(controls=["phase"], pretrain__controls={"depths": [1]}) - GATHER == new
+    new = Counter(pretrain_rung=2)
+    beside = {"pretrain__fractions": [0.5], "pretrain__fraction_runs": {"depths": [1], "rungs": [1]}}
+    assert jobs_of(**beside) - GATHER == new
+    assert jobs_of(pretrain__overfit={"depths": [2], "fraction": 0.6, "budget": 800}) - GATHER == Counter(
+        pretrain_rung=1
     )
+    # A trunk a fold and arm.
+    medical = {"datasets": ["tiny"], "depths": [2], "rungs": [1]}
+    assert jobs_of(pretrain__medical=medical) - GATHER == Counter(medical_corpus=2, pretrain_rung=4)
+
+
+def test_a_study_of_pretraining_alone_ends_in_the_report(clone, snakemake):
+    done = snakemake("--configfile", "tests/workflow/alone.yaml")
+    assert done.returncode == 0, done.stdout[-6000:]
+    assert (clone / "results/alone/report/index.html").exists()
+    table = pq.read_table(clone / "results/alone/tables/checkpoints.parquet").to_pandas()
+    assert Counter(zip(table.control, table.fraction, table.family, strict=True)) == {
+        ("", 1.0, "vit"): 2,
+        ("", 1.0, "convnet"): 2,
+        ("static", 1.0, "vit"): 1,
+        ("static", 1.0, "convnet"): 1,
+        ("", 0.75, "vit"): 1,
+        ("", 0.75, "convnet"): 1,
+    }
+    whole, part = (
+        set(table.clips_unique[(table.fraction == f) & (table.rung == 2 - (f < 1))]) for f in (1, 0.75)
+    )
+    assert max(part) < min(whole)
+    assert not (clone / "results/alone/transfer").exists()
+    assert not (clone / "results/alone/medical").exists()
 
 
 def test_changing_a_stage_reruns_it_and_what_follows(jobs_of):
@@ -84,7 +126,7 @@ def test_changing_a_stage_reruns_it_and_what_follows(jobs_of):
     assert not {"pretrain_rung", "transfer_ridge", "transfer_features", "corpus_clips", "medical_view"} & set(
         changed
     )
-    changed = jobs_of(pretrain__learning_rate=0.003)
+    changed = jobs_of(pretrain__learning_rate=0.002)
     assert changed["pretrain_rung"] == 6
     assert changed["transfer_features"] == 6  # checkpoints, not the random weights
     assert not {"corpus_clips", "medical_view", "transfer_baseline"} & set(changed)

@@ -73,3 +73,23 @@ rule corpus_card:
         " --index {input.index:q} --readme {output.readme:q} --contact {output.contact:q}"
         " --statistics {output.statistics:q}"
         " 2>&1 | tee {log:q}"
+
+
+rule corpus_controls:
+    input:
+        store=f"{CORPUS}/clips",
+        index=f"{CORPUS}/clips.parquet",
+    output:
+        directory(f"{CORPUS}/controls/{{control}}"),
+    log:
+        f"{R}/logs/corpus_controls/{{control}}.log",
+    wildcard_constraints:
+        control="[a-z]+",
+    conda:
+        "../../envs/corpus.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.controls_spec(w.control)),
+    shell:
+        "transferscale corpus controls --spec {params.spec:q} --store {input.store:q} --index {input.index:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"

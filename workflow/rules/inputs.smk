@@ -1,16 +1,26 @@
 # From a rule's wildcards to its inputs and its spec. The study's grid knows; these only ask it.
 
 
+def rung_stores(wildcards):
+    """Clip stores of the parts of a corpus."""
+    return [f"{R}/{store}" for store, _ in GRID.rung_inputs(wildcards.corpus)]
+
+
+def rung_indexes(wildcards):
+    """Tables of clips of the parts of a corpus."""
+    return [f"{R}/{index}" for _, index in GRID.rung_inputs(wildcards.corpus)]
+
+
 def previous_trunk(wildcards):
     """Trunk of the rung before; nothing for the first rung."""
-    rung = int(wildcards.rung) - 1
-    reader = GRID.checkpoint(wildcards.family, int(wildcards.depth), int(wildcards.seed), rung)
+    w, rung = wildcards, int(wildcards.rung) - 1
+    reader = GRID.checkpoint(w.family, int(w.depth), int(w.seed), rung, w.corpus)
     return f"{R}/{reader.folder}/trunk.ckpt" if rung else []
 
 
 def rung_spec(wildcards):
     w = wildcards
-    return canonical_json(GRID.rung_spec(w.family, int(w.depth), int(w.seed), int(w.rung)))
+    return canonical_json(GRID.rung_spec(w.family, int(w.depth), int(w.seed), int(w.rung), w.corpus))
 
 
 def simulated(wildcards):

@@ -63,3 +63,23 @@ rule medical_split:
     shell:
         "transferscale medical split --spec {params.spec:q} --recordings {input:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
+
+
+rule medical_corpus:
+    input:
+        view=lambda w: f"{R}/medical/{w.dataset}/{STUDY.dataset(w.dataset).view}",
+        splits=f"{MEDICAL}/splits.json",
+    output:
+        f"{R}/corpus/{{dataset}}-k{{fold}}/clips.parquet",
+    log:
+        f"{R}/logs/medical_corpus/{{dataset}}.k{{fold}}.log",
+    wildcard_constraints:
+        fold="[0-9]+",
+    conda:
+        "../../envs/medical.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.fold_spec(w.dataset, int(w.fold))),
+    shell:
+        "transferscale medical corpus --spec {params.spec:q} --view {input.view:q} --splits {input.splits:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"

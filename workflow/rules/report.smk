@@ -1,14 +1,27 @@
 rule report_build:
     input:
         study=f"{R}/study.json",
-        scores=f"{R}/scaling/scores.parquet",
-        gains=f"{R}/scaling/gains.parquet",
+        transfer=[f"{R}/scaling/{name}.parquet" for name in ("scores", "gains") if STUDY.datasets],
         curves=f"{R}/tables/curves.parquet",
         laws=f"{R}/scaling/laws.parquet",
         arms=f"{R}/tables/arms.parquet",
         crossovers=f"{R}/scaling/crossovers.parquet",
         plan=[f"{R}/scaling/plan.parquet"] if STUDY.plan else [],
         checkpoints=f"{R}/tables/checkpoints.parquet",
+        ladder=f"{R}/tables/ladder.parquet",
+        pretraining=[
+            f"{R}/scaling/{name}.parquet"
+            for name in (
+                "prediction",
+                "hindsight",
+                "surface",
+                "isoflop",
+                "frontier",
+                "frontiers",
+            )
+        ],
+        ledger=f"{R}/tables/ledger.parquet",
+        training=f"{R}/tables/training.parquet",
         card=f"{CORPUS}/statistics.json",
         medical=[f"{R}/medical/{d.dataset}/splits.json" for d in STUDY.datasets],
     output:

@@ -1,4 +1,4 @@
-"""`transferscale corpus`: synth, index, clips, card; add does all of them for one folder."""
+"""`transferscale corpus`: synth, index, clips, controls, card; add does all of them for one folder."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from transferscale.cli.options import Stage
 
 @click.group(cls=Stage)
 def corpus() -> None:
-    """Videos into clips: synthetic corpus, manifest, clips, card."""
+    """Videos into clips: synthetic corpus, manifest, clips, control corpora, card."""
 
 
 @corpus.command(
@@ -52,6 +52,20 @@ def clips(spec: dict[str, Any], manifest: Path, store: Path, index: Path, thread
     from transferscale.corpus.clipping import cut
 
     cut(spec, manifest, store, index, threads)
+
+
+@corpus.command(
+    example="""transferscale corpus controls --spec '{"control":"phase","seed":0}' --store clips --index c.parquet"""
+)
+@options.spec
+@options.path("--store", "Clip store of the corpus.")
+@options.path("--index", "Table of the clips, which is also that of the control corpus.")
+@options.out
+def controls(spec: dict[str, Any], store: Path, index: Path, out: Path) -> None:
+    """Spoil every clip on purpose: one frame repeated, frames shuffled, phases scrambled, or noise."""
+    from transferscale.corpus.controls import make
+
+    make(spec, store, index, out)
 
 
 @corpus.command(

@@ -1,4 +1,4 @@
-"""`transferscale medical`: simulate, index, view, split."""
+"""`transferscale medical`: simulate, index, view, split, corpus."""
 
 from pathlib import Path
 from typing import Any
@@ -63,3 +63,17 @@ def split(spec: dict[str, Any], recordings: Path, out: Path) -> None:
     from transferscale.medical.split import split as run
 
     run(spec, recordings, out)
+
+
+@medical.command(
+    example="transferscale medical corpus --spec spec.json --view roi --splits splits.json --out clips.parquet"
+)
+@options.spec
+@options.path("--view", "Folder of the view.")
+@options.path("--splits", "splits.json.")
+@options.out
+def corpus(spec: dict[str, Any], view: Path, splits: Path, out: Path) -> None:
+    """List the windows of a fold's training subjects as clips to pretrain on."""
+    from transferscale.medical.corpus import write_corpus
+
+    write_corpus(spec, view, splits, out)

@@ -88,6 +88,11 @@ def path(name: str, text: str, required: bool = True) -> Callable[[Any], Any]:
     return click.option(name, required=required, type=kind, help=text)
 
 
+def paths(name: str, text: str) -> Callable[[Any], Any]:
+    """An option for a path that may be given several times, and must be given once."""
+    return click.option(name, required=True, multiple=True, type=click.Path(path_type=Path), help=text)
+
+
 spec = click.option("--spec", required=True, type=Spec(), help="What the run depends on: JSON text or file.")
 threads = click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
 out = path("--out", "Where the result goes.")

@@ -1,11 +1,11 @@
-"""`transferscale pretrain`: rung, ladder."""
+"""`transferscale pretrain`: rung, ledger, ladder, sweep, import, export."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from transferscale.cli import options
+from transferscale.cli import options, publishing, sweeping
 from transferscale.cli.options import Stage
 
 
@@ -18,25 +18,67 @@ def pretrain() -> None:
     example="transferscale pretrain rung --spec spec.json --store clips --index clips.parquet --out rung1"
 )
 @options.spec
-@options.path("--store", "Clip store of the corpus.")
-@options.path("--index", "Table of the clips.")
+@options.paths(
+    "--store", "Clip store of a part of the corpus (may be repeated, in the order of the spec's parts)."
+)
+@options.paths("--index", "Table of its clips (once for each --store).")
+@options.path(
+    "--heldout-store", "Clip store of the held-out clips; the first --store without.", required=False
+)
+@options.path("--heldout-index", "Table of the held-out clips; the first --index without.", required=False)
 @options.path("--previous", "Trunk of the rung before (trunk.ckpt); none for the first.", required=False)
 @options.threads
+@click.option(
+    "--logger",
+    type=click.Choice(["csv", "tensorboard"]),
+    help="Also log the curve beside the output, in the folder 'log'.",
+)
 @options.out
 def rung(
-    spec: dict[str, Any], store: Path, index: Path, previous: Path | None, threads: int, out: Path
+    spec: dict[str, Any],
+    store: tuple[Path, ...],
+    index: tuple[Path, ...],
+    heldout_store: Path | None,
+    heldout_index: Path | None,
+    previous: Path | None,
+    threads: int,
+    logger: str | None,
+    out: Path,
 ) -> None:
     """Continue a trunk to the end of its rung and decay from there to the finished model."""
-    from transferscale.pretrain.rung import run
+    from transferscale.pretrain.rung import ClipFiles, run
 
-    run(spec, store, index, previous, out, threads)
+    run(spec, ClipFiles(store, index, heldout_store, heldout_index), previous, out, threads, logger)
+
+
+@pretrain.command(
+    example="transferscale pretrain ledger --study results/demo/study.json --out ledger.parquet "
+    "--training training.parquet"
+)
+@options.path("--study", "The study's file, or the completed study.json.")
+@options.path("--training", "Where the table of all training curves goes.")
+@options.out
+def ledger(study: Path, training: Path, out: Path) -> None:
+    """Gather what every checkpoint is and cost, and the course of every training."""
+    from transferscale.pretrain.ledger import run
+    from transferscale.study.load import load_study
+
+    run(load_study(study), out, training)
 
 
 @pretrain.command(example="transferscale pretrain ladder config/config.yaml")
 @click.argument("file", type=click.Path(path_type=Path), default=Path("config/config.yaml"))
-def ladder(file: Path) -> None:
-    """Print the ladder of a study before anything runs: parameters, FLOPs, memory, minutes on this machine."""
+@click.option("--price", type=float, help="Price of an hour of this machine; default: the study's plan.")
+def ladder(file: Path, price: float | None) -> None:
+    """Print the ladder of a study before anything runs: parameters, FLOPs, memory, minutes, cost on this machine.
+
+    The minutes come from some ten seconds of measured training. A network that does not fit is refused.
+    """
     from transferscale.pretrain.estimate import ladder_text
     from transferscale.study.load import load_study
 
-    click.echo(ladder_text(load_study(file)))
+    click.echo(ladder_text(load_study(file), price))
+
+
+publishing.register(pretrain)
+sweeping.register(pretrain)

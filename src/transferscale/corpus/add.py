@@ -58,7 +58,7 @@ def add(path: Path, name: str, out: Path, threads: int) -> None:
     )
     readme = out / "README.md"
     write_card(
-        spec("card", "name", "clip"),
+        {**spec("card", "name", "clip", "seed"), "controls": []},
         manifest,
         store,
         table,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from transferscale.artefacts import Stopwatch, atomic, write_json, write_provenance
 from transferscale.clips.store import ClipStore
+from transferscale.corpus.controls import CONTROLS, generator
 from transferscale.corpus.statistics import TARGETS, summary
 from transferscale.tables import read_table
 
@@ -38,13 +39,14 @@ def write_card(
     Parameters
     ----------
     spec
-        ``Grid.card_spec``: ``name`` and ``clip``.
+        ``Grid.card_spec``: ``name``, ``clip``, ``controls`` and ``seed``.
     manifest, store, index
         The corpus.
     readme
         Card, Markdown.
     contact
-        Contact sheet, PNG: the middle frames of 48 clips.
+        Contact sheet, PNG: the middle frames of 48 clips; below them, where the study has control corpora, frames
+        of one clip as it is and in each of them.
     statistics
         JSON: ``spectrum_slope``, ``gradient_kurtosis``, ``frame_difference``, ``targets``, ``sources`` (the
         same a kind of source), and the counts.
@@ -56,7 +58,7 @@ def write_card(
     write_json(statistics, figures)
     with atomic(readme) as temporary:
         temporary.write_text(card(spec, videos, clips, figures, contact.name), encoding="utf-8")
-    _contact_sheet(clips, ClipStore(store), contact)
+    _contact_sheet(spec, clips, ClipStore(store), contact)
     for output in (readme, contact, statistics):
         write_provenance(output, watch)
 
@@ -150,6 +152,7 @@ def card(
         " video.",
         "",
         f"![Middle frames of clips]({contact})",
+        *_controls(spec["controls"]),
         "",
         "## Counts",
         "",
@@ -197,6 +200,17 @@ def card(
     return "\n".join(lines) + "\n"
 
 
+def _controls(controls: Sequence[str]) -> list[str]:
+    """What the last rows of the contact sheet show."""
+    if not controls:
+        return []
+    names = ", ".join(f"`{control}`" for control in controls)
+    return [
+        "",
+        f"The last {len(controls) + 1} rows are frames of one clip: as it is, and in the control corpora {names}.",
+    ]
+
+
 def _ordinal(n: int) -> str:
     return {1: "single", 2: "second", 3: "third"}.get(n, f"{n}th")
 
@@ -212,20 +226,32 @@ def _reason_table(reasons: Mapping[str, int]) -> list[str]:
     return ["| reason | count |", "|---|---|", *(f"| {_plain(r)} | {n} |" for r, n in reasons.items()), ""]
 
 
-def _contact_sheet(clips: Sequence[Mapping[str, Any]], store: ClipStore, path: Path) -> None:
-    """Middle frames of clips spread evenly over the corpus, in its order."""
+def _contact_sheet(
+    spec: Mapping[str, Any], clips: Sequence[Mapping[str, Any]], store: ClipStore, path: Path
+) -> None:
+    """Middle frames of clips spread evenly over the corpus, in its order, and below them the control corpora."""
     from PIL import Image
 
     kept = [clip for clip in clips if not clip["dropped"]]
     chosen = [kept[i] for i in np.unique(np.linspace(0, len(kept) - 1, COLUMNS * ROWS).round().astype(int))]
-    pictures = store.take(store.rows([c["shard"] for c in chosen], [c["offset"] for c in chosen]))[
-        :, store.shape[0] // 2
-    ]
-    rows = -(-len(chosen) // COLUMNS)
+    taken = store.take(store.rows([c["shard"] for c in chosen], [c["offset"] for c in chosen])).astype(
+        np.uint8
+    )
+    pictures = taken[:, store.shape[0] // 2]
+    strips = [pictures[i : i + COLUMNS] for i in range(0, len(pictures), COLUMNS)]
+    if spec["controls"]:
+        # The clip that moves most shows best what is done to it.
+        shown = int(np.argmax([clip["motion"] for clip in chosen]))
+        frames = np.linspace(0, store.shape[0] - 1, min(COLUMNS, store.shape[0])).round().astype(int)
+        strips.append(taken[shown][frames])
+        for control in spec["controls"]:
+            rng = generator(spec["seed"], control, chosen[shown]["clip_id"])
+            strips.append(CONTROLS[control](taken[shown], rng)[frames])
     step = TILE + GAP
-    sheet = Image.new("L", (COLUMNS * step + GAP, rows * step + GAP), 255)
-    for i, picture in enumerate(pictures):
-        tile = Image.fromarray(picture.astype(np.uint8)).resize((TILE, TILE), Image.Resampling.NEAREST)
-        sheet.paste(tile, (GAP + i % COLUMNS * step, GAP + i // COLUMNS * step))
+    sheet = Image.new("L", (COLUMNS * step + GAP, len(strips) * step + GAP), 255)
+    for row, strip in enumerate(strips):
+        for column, picture in enumerate(strip):
+            tile = Image.fromarray(picture).resize((TILE, TILE), Image.Resampling.NEAREST)
+            sheet.paste(tile, (GAP + column * step, GAP + row * step))
     with atomic(path) as temporary:
         sheet.save(temporary, format="PNG")

@@ -184,7 +184,8 @@ def _rows(
     geometry = spec["clip"]
     span = (geometry["frames"] - 1) * geometry["stride"] + 1
     fps = video["fps"] or 1.0
-    base = {"video_id": video["video_id"], "seconds": span / fps, "dropped": True}
+    base = {key: video[key] for key in ("video_id", "source", "label")}
+    base |= {"seconds": span / fps, "dropped": True}
     if isinstance(found, Failure):
         return [{**base, "clip_id": f"{video['video_id']}-none", "reason": f"cutting failed: {found.reason}"}]
     if not found["starts"]:

@@ -3,7 +3,7 @@
 import csv
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from transferscale.artefacts import Stopwatch, sha256_file, write_provenance
 from transferscale.corpus.audit import audit, decord_agrees
 from transferscale.corpus.children import Failure, each
-from transferscale.errors import UserError
+from transferscale.errors import UserError, nearest
 from transferscale.tables import TABLES, write_table
 
 # fmt: off
@@ -23,6 +23,8 @@ SUFFIXES = frozenset({
     ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 })
 # fmt: on
+# Labels of the synthetic videos, beside them.
+SYNTHETIC_LABELS = "labels.csv"
 # Patience with one file: decoding 1 MB of H.264 takes about 0.1 s here.
 PATIENCE_S, PATIENCE_S_PER_MB = 60.0, 5.0
 
@@ -71,12 +73,14 @@ def index(spec: Mapping[str, Any], synthetic: Path | None, out: Path, threads: i
                 f"{key}: no video files in folder '{folder}' (it holds {kinds}); name a folder of videos"
             )
         licences = read_licences(folder)
+        labels = read_labels(source, folder, found.videos)
         default = source.get("licence", "generated here" if source["kind"] == "synthetic" else "")
         rows += [
             {
                 "path": str(path),
                 "source": f"{i}:{source['kind']}",
                 "licence": licences.get(path.relative_to(folder).as_posix()) or default,
+                "label": labels.get(path),
             }
             for path in found.videos
         ]
@@ -156,6 +160,68 @@ def read_licences(folder: Path) -> dict[str, str]:
         raise UserError(
             f"{folder / 'manifest.csv'}: not a readable CSV file ({error}); repair or rename it"
         ) from None
+
+
+def read_labels(source: Mapping[str, Any], folder: Path, videos: Sequence[Path]) -> dict[Path, str]:
+    """Class of each video that has one.
+
+    Parameters
+    ----------
+    source
+        ``labels`` of a folder: None, ``folder`` for the name of the folder that a video lies in (a video at the top
+        has none), or a table with columns ``video`` (path under the folder, or the file's name) and ``label``. The
+        synthetic source brings its own table.
+    folder
+        Folder of the source.
+    videos
+        Its videos.
+
+    Raises
+    ------
+    UserError
+        If the table is missing, lacks a column, contradicts itself, or names no video of the folder.
+    """
+    said = SYNTHETIC_LABELS if source["kind"] == "synthetic" else source.get("labels")
+    if said is None:
+        return {}
+    if said == "folder":
+        return {path: path.parent.name for path in videos if path.parent != folder}
+    table = folder / said if source["kind"] == "synthetic" else Path(said)
+    found = _label_table(table)
+    named = {path: (path.relative_to(folder).as_posix(), path.name) for path in videos}
+    labels = {path: found[name] for path, names in named.items() for name in names[::-1] if name in found}
+    if not labels:
+        raise UserError(
+            f"{table}: column 'video' names no video of folder '{folder}' (it begins with '{next(iter(found), '')}'); "
+            f"write paths under the folder, as in '{next(iter(named.values()))[0]}'"
+        )
+    return labels
+
+
+def _label_table(path: Path) -> dict[str, str]:
+    """Column ``label`` by column ``video``; rows without a label are left out."""
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        raise UserError(f"{path}: labels are 'folder' or the path of a .csv or .tsv table")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            table = csv.DictReader(stream, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+            for column in ("video", "label"):
+                if column not in (table.fieldnames or []):
+                    raise UserError(
+                        f"{path}: no column '{column}'; {nearest(column, table.fieldnames or [])}"
+                    )
+            rows = [((row["video"] or "").strip(), (row["label"] or "").strip()) for row in table]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file (table of labels)") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a readable UTF-8 table ({error})") from None
+    labels: dict[str, str] = {}
+    for video, label in rows:
+        if label and labels.setdefault(video, label) != label:
+            raise UserError(
+                f"{path}: video '{video}' has two labels, '{labels[video]}' and '{label}'; delete one"
+            )
+    return labels
 
 
 def _audit(rows: list[dict[str, Any]], threads: int) -> None:

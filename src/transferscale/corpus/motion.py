@@ -90,6 +90,21 @@ class Scene:
     camera: Pose
     shapes: list[Shape]
 
+    @property
+    def label(self) -> str:
+        """What the background does: ``flat``, or a photograph under a camera that is ``still`` or ``moving``.
+
+        The first can be told from a frame, the other two from each other by what moves alone.
+        """
+        if self.background is None:
+            return "flat"
+        return "moving" if np.any(self.camera.place.velocity) else "still"
+
+
+def scene(seed: int, number: int) -> Scene:
+    """The scene of video ``number`` of the corpus of a seed; depends on nothing else."""
+    return draw_scene(np.random.default_rng([seed, number]))
+
 
 def film(seed: int, number: int, frames: int, fps: int, size: int) -> npt.NDArray[np.uint8]:
     """Video ``number`` of the corpus of a seed; depends on nothing else.
@@ -99,8 +114,8 @@ def film(seed: int, number: int, frames: int, fps: int, size: int) -> npt.NDArra
     ndarray
         Luminance (frames, size, size).
     """
-    scene = draw_scene(np.random.default_rng([seed, number]))
-    return np.stack([render(scene, frame / fps, size) for frame in range(frames)])
+    drawn = scene(seed, number)
+    return np.stack([render(drawn, frame / fps, size) for frame in range(frames)])
 
 
 def draw_scene(rng: np.random.Generator) -> Scene:

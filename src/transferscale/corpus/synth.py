@@ -1,5 +1,6 @@
 """The synthetic corpus as real mp4 files, which then go the way of any video."""
 
+import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -10,7 +11,8 @@ from tqdm import tqdm
 
 from transferscale.artefacts import Stopwatch, atomic, write_provenance
 from transferscale.corpus.children import Failure, each
-from transferscale.corpus.motion import film
+from transferscale.corpus.manifest import SYNTHETIC_LABELS
+from transferscale.corpus.motion import film, scene
 
 # Nearly lossless; a key frame a second or so; no B-frames; one thread, so that the bytes do not depend on the
 # machine's number of cores.
@@ -38,7 +40,7 @@ def write_videos(spec: Mapping[str, Any], out: Path, threads: int) -> None:
         depends on the seed, its number and its geometry alone, so that more files leave the others as they
         are.
     out
-        Folder of ``motion-00000.mp4`` and so on.
+        Folder of ``motion-00000.mp4`` and so on, and ``labels.csv`` with the label of each (``Scene.label``).
     threads
         Child processes.
     """
@@ -62,6 +64,11 @@ def write_videos(spec: Mapping[str, Any], out: Path, threads: int) -> None:
         ):
             if isinstance(answer, Failure):
                 raise RuntimeError(f"{Path(job['path']).name}: {answer.reason}")
+        with (folder / SYNTHETIC_LABELS).open("w", newline="") as stream:
+            table = csv.writer(stream, lineterminator="\n")
+            table.writerow(["video", "label"])
+            for job in jobs:
+                table.writerow([Path(job["path"]).name, scene(job["seed"], job["number"]).label])
     write_provenance(out, watch, files=len(jobs), frames_per_file=frames)
 
 

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from transferscale.artefacts import atomic, read_json, sha256_file, write_json
 from transferscale.errors import UserError
 from transferscale.models.build import scale_of
-from transferscale.models.video_transformer import VideoTransformer
+from transferscale.models.encoder import VideoEncoder
 
 WEIGHTS, FACTS = "model.safetensors", "model.json"
 
 
 def save_model(
-    folder: Path, encoder: VideoTransformer, decoder: nn.Module | None, facts: Mapping[str, Any]
+    folder: Path, encoder: VideoEncoder, decoder: nn.Module | None, facts: Mapping[str, Any]
 ) -> None:
     """Write a finished model to ``folder``.
 
@@ -55,7 +55,7 @@ def load_facts(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def load_encoder(folder: Path) -> VideoTransformer:
+def load_encoder(folder: Path) -> VideoEncoder:
     """Load the encoder of a finished model, every weight checked for name and shape.
 
     Raises
@@ -76,7 +76,7 @@ def load_encoder(folder: Path) -> VideoTransformer:
     if "weights_sha256" in facts and sha256_file(path) != facts["weights_sha256"]:
         raise UserError(f"{path}: differs from the checksum in {FACTS}; pretrain this checkpoint again")
     try:
-        encoder = VideoTransformer(scale_of(facts["model"]))
+        encoder = VideoEncoder(scale_of(facts["model"]))
     except UserError as error:
         raise UserError(f"{Path(folder) / FACTS}: {error}") from None
     weights = {

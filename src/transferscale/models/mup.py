@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, linear
 
 from transferscale.ladder import Multipliers
 
@@ -29,6 +31,33 @@ class Linear(nn.Linear):
     def reset_parameters(self) -> None:
         """Leave the memory as it is; see the class."""
 
+    def apart(
+        self, outputs: int, x: Float[Tensor, "batch tokens inputs"], y: Float[Tensor, "batch others inputs"]
+    ) -> tuple[Float[Tensor, "batch tokens outputs"], Float[Tensor, "batch others rest"]]:
+        """The first ``outputs`` of ``x`` and the others of ``y``, without bias."""
+        one, other = torch.split(self.weight, [outputs, self.out_features - outputs])
+        return linear(x, one), linear(y, other)
+
+
+class Filter(nn.Module):
+    """One filter a channel over rows and columns: its fan-in does not grow with the width.
+
+    Its weights are undefined until :func:`initialise` draws them. For the optimiser they are vectors.
+    """
+
+    def __init__(self, width: int, rows: int, columns: int, bias: bool) -> None:
+        super().__init__()
+        self.taps, self.padding = rows * columns, (rows // 2, columns // 2)
+        self.weight = nn.Parameter(torch.empty(width, 1, rows, columns))
+        self.bias = nn.Parameter(torch.zeros(width)) if bias else None
+
+    def forward(
+        self, x: Float[Tensor, "batch rows columns width"]
+    ) -> Float[Tensor, "batch rows columns width"]:
+        # Channels last in memory, first in shape: torch's fast depthwise kernel.
+        y = conv2d(x.permute(0, 3, 1, 2), self.weight, self.bias, padding=self.padding, groups=x.shape[-1])
+        return y.permute(0, 2, 3, 1)
+
 
 def generator(*identity: int | str) -> torch.Generator:
     """A random generator of its own for anything with a name, the same in every process."""
@@ -38,11 +67,13 @@ def generator(*identity: int | str) -> torch.Generator:
 
 @torch.no_grad()
 def initialise(model: nn.Module, source: torch.Generator) -> None:
-    """Draw the weights of every :class:`Linear` in ``model``, in order.
+    """Draw the weights of every :class:`Linear` and depthwise filter in ``model``, in order.
 
     SD is fan_in^-1/2, which is muP's variance / m_d for hidden matrices; outputs and biases start at zero.
     """
     for module in model.modules():
+        if isinstance(module, Filter):
+            module.weight.normal_(0.0, module.taps**-0.5, generator=source)
         if isinstance(module, Linear):
             if module.role == "output":
                 module.weight.zero_()

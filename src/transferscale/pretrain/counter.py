@@ -1,6 +1,6 @@
 """Random numbers by counter: a function of names, not of what was drawn before.
 
-Order, flips and masks depend on (seed, purpose, visit, clip) alone, so that a run that was killed and resumed
+Order, flips, crops and masks depend on (seed, purpose, visit, clip) alone, so that a run that was killed and resumed
 sees exactly what it would have seen (docs/design.md, rule 5).
 """
 
@@ -53,3 +53,7 @@ class Draw:
     def bits(self, purpose: str, count: int) -> Bits:
         """64 random bits, (clips, count)."""
         return draw_bits(self.seed, purpose, self.visit, self.ids, count)
+
+    def uniform(self, purpose: str, count: int) -> npt.NDArray[np.float64]:
+        """Uniform numbers in [0, 1), (clips, count)."""
+        return (self.bits(purpose, count) >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -1,34 +1,45 @@
 """`pretrain ladder`: the ladder of a study and what it costs on this machine, before anything runs."""
 
+import os
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from transferscale.ladder import Scale, scale
+from transferscale.ladder import Scale
+from transferscale.ladder.cost import Work, params_total, training_flops, work_of
+from transferscale.models.build import scale_of
+from transferscale.pretrain.memory import needed_bytes, refuse_what_does_not_fit
 from transferscale.pretrain.schedule import steps
 from transferscale.study.grid import Grid
 from transferscale.study.study import Study
+from transferscale.study.trunks import Trunk, ladder_trunks, trunks_beside
 
-# Wall time of importing torch and Lightning, measured on one core of a server CPU; paid by every rung.
-START_UP_S = 5.0
+# Wall time of a rung outside its steps: imports, opening the clips, held-out loss, writing; measured on a server CPU
+# (benchmarks/pretrain_overheads.py).
+START_UP_S = 6.0
+# Calibration: this long at a network, and with steps of at most this many FLOPs.
 MEASURE_S = 1.5
 MEASURE_FLOPS = 2e10
+# Classes that a supervised head is counted with, before the corpus is read.
+CLASSES = 10
 
-HEAD = [
+HEAD = (
+    "family",
     "depth",
     "width",
-    "heads",
     "encoder",
     "with decoder",
     "MFLOP/clip",
     "MB",
-    "seeds",
-    "clips/seed",
+    "trunks",
+    "rungs",
+    "clips/trunk",
     "clips/s",
     "min",
-]
+)
 
 
 @dataclass(frozen=True)
@@ -54,113 +65,217 @@ class Speed:
         return cls(overhead, slope) if slope > 0 and overhead > 0 else cls(0.0, slow / many)
 
 
-def ladder_text(study: Study) -> str:
+@dataclass(frozen=True)
+class Line:
+    """Trunks of one network on one kind of corpus.
+
+    Attributes
+    ----------
+    what
+        Family, and the corpus where it is not the ladder's.
+    trunks, rungs
+        Number of trunks; rungs of each, those passed through included.
+    clips
+        Clips that training one of them takes, decays included.
+    seconds
+        Of all trunks, one after the other, start-up included.
+    """
+
+    what: str
+    scale: Scale
+    work: Work
+    trunks: int
+    rungs: int
+    clips: int
+    speed: float
+    seconds: float
+
+
+def ladder_text(study: Study, price_hour: float | None = None) -> str:
     """The ladder as a table: shape, parameters, FLOPs, memory, clips and minutes of every depth.
 
-    The minutes come from a few seconds of measured training at two depths.
+    The minutes come from some ten seconds of measured training: two networks a family.
+
+    Parameters
+    ----------
+    price_hour
+        Price of an hour of this machine; by default ``plan.price_gpu_hour`` of the study, if it has one.
+
+    Raises
+    ------
+    UserError
+        If a network does not fit this machine's memory.
     """
-    pretrain, ladder = study.pretrain, study.pretrain.vit
-    scales = [study_scale(study, depth) for depth in ladder.depths]
-    speed = Speed.through(
-        [(s.training_flops(pretrain.mask_ratio), measure(study, s.depth)) for s in probes(scales)]
-    )
-    clips = clips_a_trunk(study)
-    lines, total = [], 0.0
-    for s in scales:
-        flops, seeds = s.training_flops(pretrain.mask_ratio), ladder.seeds.at(s.depth)
-        minutes = seeds * (clips * speed.seconds(flops) + pretrain.budgets.rungs * START_UP_S) / 60
-        total += minutes
-        lines.append(
-            [
-                str(s.depth),
-                str(s.width),
-                str(s.heads),
-                f"{s.params_encoder:,}",
-                f"{s.params_total:,}",
-                f"{flops / 1e6:,.1f}",
-                f"{s.training_bytes(pretrain.mask_ratio, pretrain.batch) / 1e6:,.0f}",
-                str(seeds),
-                f"{clips:,}",
-                f"{1 / speed.seconds(flops):,.0f}",
-                f"{minutes:,.1f}",
-            ]
+    lines = estimate(study)
+    pretrain = study.pretrain
+    part = pretrain.batch // pretrain.accumulate
+    rows = [
+        (
+            line.what,
+            str(line.scale.depth),
+            str(line.scale.width),
+            f"{line.scale.params_encoder:,}",
+            f"{params_total(line.scale, line.work):,}",
+            f"{training_flops(line.scale, line.work) / 1e6:,.1f}",
+            f"{needed_bytes(line.scale, line.work, part) / 1e6:,.0f}",
+            str(line.trunks),
+            str(line.rungs),
+            f"{line.clips:,}",
+            f"{line.speed:,.0f}",
+            f"{line.seconds / 60:,.1f}",
         )
-    lead = ", ".join(f"{pretrain.budgets.at(rung):,}" for rung in range(1, pretrain.budgets.rungs + 1))
+        for line in lines
+    ]
+    budgets = ", ".join(f"{pretrain.budgets.at(rung):,}" for rung in range(1, pretrain.budgets.rungs + 1))
+    minutes = sum(line.seconds for line in lines) / 60
+    flops = sum(training_flops(line.scale, line.work) * line.clips * line.trunks for line in lines)
+    jobs = sum(line.trunks * line.rungs for line in lines)
+    price = price_hour if price_hour is not None else study.plan.price_gpu_hour if study.plan else None
+    cost = f", {minutes / 60 * price:,.2f} at {price:g} an hour" if price else ""
+    at_once = max(1, (os.cpu_count() or 1) // pretrain.threads)
     return "\n".join(
         [
-            f"Pretraining ladder ({pretrain.objective}, family vit), budgets {lead} clips:",
-            *_columns([HEAD, *lines]),
-            f"All seeds, one job at a time, CPU threads {pretrain.threads}: about {total:,.1f} min, of which",
-            f"{START_UP_S:.0f} s a rung are start-up. MB is training memory; the interpreter adds about 500.",
+            f"Pretraining ladder ({pretrain.objective.name}, {pretrain.precision}), budgets {budgets} clips:",
+            *_columns([HEAD, *rows]),
+            f"{jobs} jobs, {flops:.2e} FLOPs, about {minutes:,.1f} min one after the other on this machine{cost};",
+            f"{minutes / at_once:,.1f} min with {at_once} at a time, of {pretrain.threads} CPU threads each. "
+            f"{START_UP_S:.0f} s a job are not training.",
         ]
     )
 
 
-def study_scale(study: Study, depth: int) -> Scale:
-    """The rung of the ladder at a depth of the study."""
-    clip = study.corpus.clip
-    return scale(depth, clip.frames, clip.size, study.pretrain.tubelet.spec())
+def estimate(study: Study) -> list[Line]:
+    """Every kind of trunk of a study, with what it costs here.
+
+    Raises
+    ------
+    UserError
+        If a network does not fit this machine's memory.
+    """
+    pretrain, grid = study.pretrain, Grid(study)
+    shapes: dict[tuple[str, int], tuple[Scale, Work]] = {}
+    for family, ladder in study.families.items():
+        for depth in ladder.depths:
+            shape = scale_of(grid.model_spec(family, depth))
+            work = work_of(shape, pretrain.objective.spec(), CLASSES)
+            refuse_what_does_not_fit(shape, work, pretrain.batch, pretrain.accumulate)
+            shapes[family, depth] = shape, work
+    speeds = {
+        family: Speed.through(
+            [
+                (training_flops(*shapes[family, depth]), measure(study, family, depth))
+                for depth in probes(
+                    {depth: training_flops(*shapes[family, depth]) for depth in ladder.depths}
+                )
+            ]
+        )
+        for family, ladder in study.families.items()
+    }
+    lines = []
+    trunks = [*ladder_trunks(study), *trunks_beside(study)]
+    kinds = Counter((_kind(trunk), trunk.family, trunk.depth, max(trunk.rungs)) for trunk in trunks)
+    examples = {(_kind(t), t.family, t.depth, max(t.rungs)): t for t in trunks}
+    for (kind, family, depth, rungs), count in kinds.items():
+        shape, work = shapes[family, depth]
+        clips = clips_of(study, examples[kind, family, depth, rungs])
+        seconds = speeds[family].seconds(training_flops(shape, work))
+        lines.append(
+            Line(
+                f"{family} {kind}".strip(),
+                shape,
+                work,
+                count,
+                rungs,
+                clips,
+                1 / seconds,
+                count * (clips * seconds + rungs * START_UP_S),
+            )
+        )
+    return lines
 
 
-def probes(scales: list[Scale]) -> list[Scale]:
-    """The depths that are measured: the smallest, and the largest up to four times its depth."""
-    largest = [s for s in scales if s.depth <= 4 * scales[0].depth][-1]
-    return [scales[0]] if largest is scales[0] else [scales[0], largest]
+def probes(flops: dict[int, int]) -> list[int]:
+    """The depths that are measured: the smallest, and the largest of which a clip is done within a second.
+
+    Parameters
+    ----------
+    flops
+        Training FLOPs of a clip at every depth.
+    """
+    depths = sorted(flops)
+    affordable = [depth for depth in depths if flops[depth] <= MEASURE_FLOPS]
+    return sorted({depths[0], affordable[-1] if affordable else depths[0]})
 
 
-def clips_a_trunk(study: Study) -> int:
+def clips_of(study: Study, trunk: Trunk) -> int:
     """Clips that training a whole trunk with all its decays takes."""
-    total, grid, depth = 0, Grid(study), study.pretrain.vit.depths[0]
-    for rung in range(1, study.pretrain.budgets.rungs + 1):
-        spec = grid.rung_spec("vit", depth, 0, rung)
+    grid, total = Grid(study), 0
+    for rung in range(1, max(trunk.rungs) + 1):
+        spec = grid.rung_spec(trunk.family, trunk.depth, trunk.seed, rung, str(trunk.label))
         total += steps(spec["budget"], spec["batch"]) - steps(spec["trunk_start"], spec["batch"])
     return total * study.pretrain.batch
 
 
-def measure(study: Study, depth: int) -> float:
-    """Seconds a clip of training at a depth, measured on clips of noise with the study's threads."""
+def measure(study: Study, family: str, depth: int) -> float:
+    """Seconds a clip of training, measured on clips of noise with the study's threads and precision."""
     import torch
 
     from transferscale.models.mup import parameter_groups
+    from transferscale.pretrain.batch import Batch
     from transferscale.pretrain.counter import Draw
     from transferscale.pretrain.objective import build_objective
+    from transferscale.pretrain.optimiser import optimiser
+    from transferscale.pretrain.precision import chosen_precision
 
-    spec: dict[str, Any] = Grid(study).rung_spec("vit", depth, 0, 1)
+    spec: dict[str, Any] = Grid(study).rung_spec(family, depth, 0, 1)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     before = torch.get_num_threads()
     torch.set_num_threads(study.pretrain.threads)
     try:
-        objective = build_objective(spec)
-        flops = objective.encoder.scale.training_flops(study.pretrain.mask_ratio)
+        objective = build_objective(spec, CLASSES)
+        for network in [*objective.networks.values(), *objective.teachers.values()]:
+            network.to(device)
+        shape, half = objective.encoder.scale, chosen_precision(spec["precision"], device) == "bf16"
         # Large networks are measured on fewer clips a step, so that a step stays below a second.
+        flops = training_flops(shape, objective.work)
         batch = min(study.pretrain.batch, max(1, round(MEASURE_FLOPS / flops)))
-        groups = parameter_groups(
-            [objective.encoder, objective.decoder], objective.encoder.scale.multipliers, 1e-3, 0.0
-        )
-        optimiser = torch.optim.AdamW(groups, fused=True)
-        noise = np.random.default_rng(0).standard_normal((batch, *_clip_shape(study)), dtype=np.float32)
-        clip, draw = (
-            torch.from_numpy(noise),
-            Draw(0, np.zeros(batch, np.int64), np.arange(batch, dtype=np.uint64)),
-        )
-        taken, start = 0, 0.0
+        groups = parameter_groups(objective.networks.values(), shape.multipliers, 1e-3, 0.0)
+        updates = optimiser(spec["optimizer"], groups, shape.width, shape.multipliers)
+        shown = (batch, shape.frames, shape.size, shape.size)
+        noise = torch.from_numpy(np.random.default_rng(0).standard_normal(shown, dtype=np.float32))
+        draw = Draw(0, np.zeros(batch, np.int64), np.arange(batch, dtype=np.uint64))
+        label = torch.zeros(batch, dtype=torch.int64, device=device)
+        clips, taken, start = Batch(noise.to(device), draw, label), 0, 0.0
         # The first two steps allocate memory and choose kernels; they are not counted.
         while taken < 3 or time.perf_counter() - start < MEASURE_S:
             if taken == 2:
                 start = time.perf_counter()
-            objective.losses(clip, draw).mean().backward()
-            optimiser.step()
-            optimiser.zero_grad()
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                loss = objective.losses(clips).mean()
+            loss.backward()
+            updates.step()
+            updates.zero_grad()
+            loss.item()
             taken += 1
         return (time.perf_counter() - start) / ((taken - 2) * batch)
     finally:
         torch.set_num_threads(before)
 
 
-def _clip_shape(study: Study) -> tuple[int, int, int]:
-    clip = study.corpus.clip
-    return clip.frames, clip.size, clip.size
+def _kind(trunk: Trunk) -> str:
+    """What a trunk is trained on, empty for the whole corpus; folds are alike."""
+    label = trunk.label
+    if label.dataset:
+        return f"fmri {label.dataset}" + (f" + {label.corpus}" if label.corpus else "")
+    return label.control or (f"fraction {label.fraction:g}" if label.fraction < 1 else "")
 
 
-def _columns(rows: list[list[str]]) -> list[str]:
+def _columns(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return [
+        "  ".join(
+            cell.ljust(width) if not i else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]

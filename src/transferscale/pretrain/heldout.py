@@ -1,5 +1,6 @@
-"""Loss on held-out clips, the same clips and masks for every checkpoint, with an interval over videos."""
+"""Held-out clips: the same clips and masks for every checkpoint, in fp32, with an interval over videos."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from transferscale.clips.store import ClipStore
-from transferscale.pretrain.counter import Draw
-from transferscale.pretrain.data import Moments, Subset
+from transferscale.pretrain.batch import Batch
 from transferscale.pretrain.objective import Objective
 
 RESAMPLES = 1000
@@ -28,18 +27,32 @@ class HeldOut:
         return {"heldout_loss": self.value, "heldout_low": self.low, "heldout_high": self.high}
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network makes of the held-out clips.
+
+    Attributes
+    ----------
+    losses
+        Loss of every clip, over every masked token, (clips,).
+    features
+        Mean token of every clip, (clips, width).
+    """
+
+    losses: npt.NDArray[np.float64]
+    features: npt.NDArray[np.float32]
+
+
 @torch.no_grad()
-def heldout_losses(
-    objective: Objective, store: ClipStore, clips: Subset, scale: Moments, batch: int
-) -> npt.NDArray[np.float64]:
-    """Loss of every held-out clip, (clips,); masks depend on the clip alone, not on the seed or the run."""
-    device, losses = next(objective.encoder.parameters()).device, []
-    for start in range(0, len(clips), batch):
-        part = slice(start, start + batch)
-        draw = Draw("heldout", np.zeros(len(clips.ids[part]), np.int64), clips.ids[part])
-        clip = scale.scale(store.take(clips.rows[part])).to(device)
-        losses.append(objective.losses(clip, draw).double().cpu().numpy())
-    return np.concatenate(losses)
+def evaluate(objective: Objective, batches: Iterable[Batch]) -> Evaluation:
+    """Losses and features of held-out clips; fp32, whatever the precision of training."""
+    device, losses, features = next(objective.encoder.parameters()).device, [], []
+    with torch.autocast(device.type, enabled=False):
+        for given in batches:
+            batch = Batch(given.clip.to(device), given.draw, given.label.to(device))
+            losses.append(objective.losses(batch, whole=True).double().cpu().numpy())
+            features.append(objective.encoder(batch.clip).mean(dim=1).float().cpu().numpy())
+    return Evaluation(np.concatenate(losses), np.concatenate(features))
 
 
 def interval_over_videos(losses: npt.NDArray[np.float64], videos: list[str], seed: int = 0) -> HeldOut:

@@ -7,56 +7,71 @@ Notable:
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from transferscale.artefacts import Stopwatch, atomic, fingerprint, sha256_file, write_provenance
-from transferscale.clips.store import ClipStore
 from transferscale.errors import UserError
+from transferscale.ladder.cost import params_total, training_flops, work_of
+from transferscale.models.build import scale_of
 from transferscale.models.checkpoint import save_model
-from transferscale.pretrain.data import ClipStream, Moments, Subset, moments, subset
+from transferscale.pretrain.averaging import averaged, exchange
+from transferscale.pretrain.data import ClipStream, Corpus, batches, open_corpus
 from transferscale.pretrain.flops import counted_training_flops
-from transferscale.pretrain.heldout import heldout_losses, interval_over_videos
+from transferscale.pretrain.health import collapsed, effective_rank, feature_spread
+from transferscale.pretrain.heldout import Evaluation, evaluate, interval_over_videos
+from transferscale.pretrain.identity import trunk_identity
+from transferscale.pretrain.loggers import check_logger
+from transferscale.pretrain.memory import refuse_what_does_not_fit
 from transferscale.pretrain.objective import Objective, build_objective
-from transferscale.pretrain.schedule import Schedule, steps
-from transferscale.study.grid import Reader
+from transferscale.pretrain.precision import chosen_precision
+from transferscale.pretrain.probe import probe_metric, probe_score
+from transferscale.pretrain.schedule import Schedule, schedule_of
+from transferscale.study.grid import RUNG_KEYS, Reader
 from transferscale.tables import write_table
 
-# What a rung depends on (Grid.rung_spec).
+if TYPE_CHECKING:
+    from transferscale.pretrain.curve import Curve
+
+# What a rung depends on (Grid.rung_spec); ``threads`` may be left to the command line.
 KEYS = (
-    "corpus",
-    "model",
-    "objective",
-    "seed",
-    "rung",
-    "warmup_clips",
-    "trunk_start",
-    "trunk_end",
-    "budget",
-    "batch",
-    "learning_rate",
-    "weight_decay",
-    "mask_ratio",
-    "heldout_clips",
+    *("corpus", "control", "fraction", "fold", "parts", "model", "seed", "rung"),
+    *("warmup_clips", "trunk_start", "trunk_end", "budget"),
+    *(key for key in RUNG_KEYS if key != "threads"),
 )
 
 
 @dataclass(frozen=True)
-class Corpus:
-    """The clips of a rung: store, training and held-out clips, and the scale the network sees them on."""
+class ClipFiles:
+    """Files of a rung's clips: a store and its table for every part, and where the held-out clips are.
 
-    store: ClipStore
-    train: Subset
-    heldout: Subset
-    scale: Moments
+    Without a place of their own they are the first part's.
+    """
+
+    stores: Sequence[Path]
+    indexes: Sequence[Path]
+    heldout_store: Path | None = None
+    heldout_index: Path | None = None
+
+    def identity(self) -> list[str]:
+        """Checksums of the tables and of the stores' headers."""
+        indexes = [*self.indexes, *([self.heldout_index] if self.heldout_index else [])]
+        stores = [*self.stores, *([self.heldout_store] if self.heldout_store else [])]
+        return [sha256_file(path) for path in [*indexes, *(Path(store) / "store.json" for store in stores)]]
 
 
 def run(
-    spec: Mapping[str, Any], store: Path, index: Path, previous: Path | None, out: Path, threads: int
+    spec: Mapping[str, Any],
+    clips: ClipFiles,
+    previous: Path | None,
+    out: Path,
+    threads: int,
+    logger: str | None = None,
 ) -> None:
     """Run one rung; write trunk.ckpt, model.safetensors, model.json and curve.parquet to ``out``.
 
@@ -64,8 +79,8 @@ def run(
     ----------
     spec
         ``Grid.rung_spec``.
-    store, index
-        Clip store and ``clips`` table of the corpus.
+    clips
+        Clip stores and ``clips`` tables of the corpus.
     previous
         ``trunk.ckpt`` of the rung before; None for the first.
     out
@@ -73,57 +88,88 @@ def run(
         a killed run that is started again goes on from there, and the result is the same to the last bit.
     threads
         CPU threads, when the spec does not name them (the last digits depend on them).
+    logger
+        ``csv`` or ``tensorboard``: also log the curve beside ``out``, in ``log``.
 
     Raises
     ------
     UserError
-        If the corpus is smaller than a batch or has another geometry, the previous trunk does not end where
-        this rung starts, or the loss is not finite.
+        If the corpus is smaller than a batch or has another geometry, the previous trunk is not the one that
+        this rung continues, this machine lacks the precision, or a loss is not finite.
     """
     watch, spec, out = Stopwatch(), dict(spec), Path(out)
     _check_inputs(spec, previous)
+    check_logger(logger)
     torch.set_num_threads(int(spec.get("threads", threads)))
-    schedule = schedule_of(spec, previous)
-    corpus = open_corpus(spec, Path(store), Path(index))
-    identity = {
+    schedule = schedule_of(spec, previous is not None)
+    corpus = open_corpus(spec, clips.stores, clips.indexes, clips.heldout_store, clips.heldout_index)
+    _check_memory(spec, len(corpus.classes))
+    objective = build_objective(spec, len(corpus.classes))
+    inputs = {
         "spec": spec,
-        "index": sha256_file(index),
-        "store": sha256_file(Path(store) / "store.json"),
+        "clips": clips.identity(),
         "previous": sha256_file(previous) if previous else "",
     }
-    objective = build_objective(spec)
 
     # Lightning takes seconds to import: after the checks, so that a mistake in the input is told at once.
+    from transferscale.pretrain.account import Account
+    from transferscale.pretrain.compiling import eagerly
     from transferscale.pretrain.loop import train
     from transferscale.pretrain.module import RungModule
-    from transferscale.pretrain.resume import Workspace
+    from transferscale.pretrain.resume import Workspace, check_previous
 
-    workspace, training = Workspace(out.parent / f".resume-{fingerprint(identity)}"), Stopwatch()
-    resumed = workspace.step()
-    module = RungModule(objective, schedule, spec["batch"], spec["learning_rate"], spec["weight_decay"])
-    stream = ClipStream(corpus.store, corpus.train, corpus.scale, spec["seed"], spec["batch"])
-    curve = train(module, stream, previous, workspace, reader_of(spec).reader_id)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    workspace, training = Workspace(out.parent / f".resume-{fingerprint(inputs)}"), Stopwatch()
+    account = Account(workspace.costs, device, torch.get_num_threads(), watch)
+    identity, resumed = trunk_identity(spec, clips.indexes), workspace.step()
+    if resumed is None and previous is not None:
+        check_previous(previous, schedule.start, identity)
+    if "precision" not in workspace.chosen():
+        workspace.choose("precision", chosen_precision(spec["precision"], device))
+    precision = workspace.chosen()["precision"]
+    module = RungModule(objective, schedule, spec, identity)
+    stream = ClipStream(corpus, spec["seed"], spec["batch"], spec["crop"])
+
+    def probe() -> dict[str, float | None]:
+        with eagerly(module.compilable), averaged(module.networks, module.average):
+            return probed_values(evaluate(objective, batches(corpus.heldout, int(spec["batch"]))), corpus)
+
+    curve = train(
+        module,
+        stream,
+        probe,
+        previous,
+        workspace,
+        account,
+        Reader.of_rung(spec).reader_id,
+        precision,
+        logger,
+    )
     train_s = training.seconds
-
-    facts = finished_facts(spec, schedule, corpus, objective, curve)
-    write_table(out / "curve.parquet", "curve", curve)
-    save_model(out, objective.encoder, objective.decoder, facts)
+    if module.average is not None:
+        exchange(module.networks, module.average)
+    # Lightning leaves a network on the CPU.
+    module.to(device)
+    facts = finished_facts(spec, schedule, corpus, stream, objective, curve) | {"precision": precision}
+    write_table(out / "curve.parquet", "curve", curve.rows)
+    save_model(out, objective.encoder, objective.networks["decoder"], facts)
     with atomic(out / "trunk.ckpt") as temporary:
         shutil.copyfile(workspace.trunk, temporary)
-    workspace.remove()
     trained = (schedule.end - (schedule.start if resumed is None else resumed)) * int(spec["batch"])
+    varying = {
+        **account.totals(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "train_s": round(train_s, 3),
+        "clips_per_second": round(trained / train_s, 1),
+        "compiled": workspace.chosen().get("compile", {}).get("reason", "off"),
+        "resumed_at_step": resumed,
+        "inputs": inputs,
+    }
+    workspace.remove()
     for name in ("model.json", "trunk.ckpt"):
-        write_provenance(
-            out / name,
-            watch,
-            device=next(objective.encoder.parameters()).device.type,
-            threads=torch.get_num_threads(),
-            torch=torch.__version__,
-            train_s=round(train_s, 3),
-            clips_per_second=round(trained / train_s, 1),
-            resumed_at_step=resumed,
-            inputs=identity,
-        )
+        write_provenance(out / name, watch, **varying)
 
 
 def _check_inputs(spec: Mapping[str, Any], previous: Path | None) -> None:
@@ -134,112 +180,70 @@ def _check_inputs(spec: Mapping[str, Any], previous: Path | None) -> None:
         raise UserError(f"{previous}: no such file")
 
 
-def schedule_of(spec: Mapping[str, Any], previous: Path | None) -> Schedule:
-    """Steps of a rung from its clips.
-
-    Raises
-    ------
-    UserError
-        If a previous trunk is given where none is needed or the other way round, or the rung has no step.
-    """
-    batch = int(spec["batch"])
-    schedule = Schedule(
-        warmup=steps(spec["warmup_clips"], batch),
-        start=steps(spec["trunk_start"], batch),
-        trunk_end=steps(spec["trunk_end"], batch),
-        end=steps(spec["budget"], batch),
-    )
-    if not 0 <= schedule.start < schedule.trunk_end < schedule.end:
-        raise UserError(
-            f"rung {spec['rung']}: trunk from {spec['trunk_start']} to {spec['trunk_end']} clips and decay "
-            f"to {spec['budget']} leave no step of {batch} clips for one of them; raise "
-            "pretrain.budgets.first or lower pretrain.batch"
-        )
-    if (previous is None) != (schedule.start == 0):
-        needed = (
-            "needs the trunk.ckpt of the rung before (--previous)"
-            if schedule.start
-            else "takes no --previous"
-        )
-        raise UserError(f"rung {spec['rung']}, which starts at {spec['trunk_start']} clips, {needed}")
-    return schedule
+def _check_memory(spec: Mapping[str, Any], classes: int) -> None:
+    scale = scale_of(spec["model"])
+    # An objective that is none is told when it is built.
+    with suppress(ValueError):
+        work = work_of(scale, spec["objective"], classes)
+        refuse_what_does_not_fit(scale, work, int(spec["batch"]), int(spec["accumulate"]))
 
 
-def open_corpus(spec: Mapping[str, Any], store: Path, index: Path) -> Corpus:
-    """Open the clips and check that they suffice.
-
-    Raises
-    ------
-    UserError
-        If the geometry is not the model's, training clips are fewer than a batch, or nothing is held out.
-    """
-    clips, model = ClipStore(store), spec["model"]
-    expected = (model["frames"], model["size"], model["size"])
-    if clips.shape != expected:
-        raise UserError(f"{store}: clips are {clips.shape}, the model takes {expected}; make the clips again")
-    train, heldout = subset(clips, index, "train"), subset(clips, index, "heldout")
-    if len(train) < spec["batch"]:
-        raise UserError(
-            f"{index}: {len(train)} training clips are fewer than a batch of {spec['batch']}; add videos "
-            "or lower pretrain.batch"
-        )
-    if not len(heldout):
-        raise UserError(f"{index}: no clip is held out, so there is no held-out loss; raise corpus.heldout")
-    return Corpus(clips, train, heldout.first(spec["heldout_clips"]), moments(clips, train))
+def probed_values(found: Evaluation, corpus: Corpus) -> dict[str, float | None]:
+    """What a probe tells of held-out clips: columns of table ``curve``."""
+    heldout = corpus.heldout
+    return {
+        "heldout_loss": float(found.losses.mean()),
+        "effective_rank": effective_rank(found.features),
+        "feature_spread": feature_spread(found.features),
+        "probe": probe_score(found.features, heldout.labels, heldout.motion, heldout.videos),
+    }
 
 
 def finished_facts(
     spec: Mapping[str, Any],
     schedule: Schedule,
     corpus: Corpus,
+    stream: ClipStream,
     objective: Objective,
-    curve: list[dict[str, Any]],
+    curve: "Curve",
 ) -> dict[str, Any]:
     """What ``model.json`` says: the spec, the input's scale, and a row of table ``checkpoints``."""
-    scale, reader = objective.encoder.scale, reader_of(spec)
+    scale, work, reader = objective.encoder.scale, objective.work, Reader.of_rung(spec)
     seen = schedule.end * int(spec["batch"])
-    decay = [row["loss"] for row in curve if row["phase"] == "decay"]
-    tail = decay[-max(1, round(len(decay) / 10)) :]
-    losses = heldout_losses(objective, corpus.store, corpus.heldout, corpus.scale, int(spec["batch"]))
+    found = evaluate(objective, batches(corpus.heldout, int(spec["batch"])))
+    rank, spread = effective_rank(found.features), feature_spread(found.features)
     return {
         "spec": dict(spec),
         "model": dict(spec["model"]),
         "input": {"mean": corpus.scale.mean, "sd": corpus.scale.sd},
         "reader_id": reader.reader_id,
         "corpus": reader.corpus,
-        "control": "",
-        "fraction": 1.0,
+        "control": reader.control,
+        "fraction": reader.fraction,
         "objective": reader.objective,
         "family": reader.family,
         "depth": reader.depth,
         "seed": reader.seed,
         "rung": reader.rung,
-        "fold": -1,
-        "params_total": scale.params_total,
+        "fold": reader.fold,
+        "params_total": params_total(scale, work),
         "params_encoder": scale.params_encoder,
         "params_nonembedding": scale.params_nonembedding,
-        "flops_formula": float(scale.training_flops(spec["mask_ratio"]) * seen),
+        "flops_formula": float(training_flops(scale, work) * seen),
         "flops_counted": float(counted_training_flops(objective) * seen),
         "clips_seen": seen,
-        "clips_unique": min(seen, len(corpus.train)),
-        "tokens_seen": seen * scale.tokens,
-        "train_loss": sum(tail) / len(tail),
-        **interval_over_videos(losses, corpus.heldout.videos).facts(),
+        "clips_unique": stream.unique_until(schedule.end),
+        "tokens_seen": seen * (work.encoded + work.asked),
+        "train_loss": curve.train_loss,
+        **interval_over_videos(found.losses, corpus.heldout.videos).facts(),
+        "effective_rank": rank,
+        "feature_spread": spread,
+        "flags": curve.instability.flags(collapsed(rank, spread)),
+        "probe": probe_score(
+            found.features, corpus.heldout.labels, corpus.heldout.motion, corpus.heldout.videos
+        ),
+        "probe_metric": probe_metric(corpus.heldout.labels),
         "heldout_clips": len(corpus.heldout),
         "heldout_videos": len(set(corpus.heldout.videos)),
         "path": reader.folder,
     }
-
-
-def reader_of(spec: Mapping[str, Any]) -> Reader:
-    """The name that every other table gives this checkpoint."""
-    model = spec["model"]
-    return Reader(
-        "video",
-        spec["corpus"],
-        spec["objective"],
-        model["family"],
-        model["depth"],
-        spec["seed"],
-        spec["rung"],
-    )

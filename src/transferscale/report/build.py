@@ -12,15 +12,17 @@ from typing import Any
 from transferscale import __version__
 from transferscale.artefacts import Stopwatch, atomic, fingerprint, read_json, write_json, write_provenance
 from transferscale.errors import UserError
-from transferscale.report import comparisons, losses, plans
+from transferscale.report import comparisons, losses, plans, pretraining
 from transferscale.report.arms import METRICS, theme
 from transferscale.report.figures import draw
+from transferscale.report.foretold import predictor_words
 from transferscale.report.verdict import boxes, corpus_words, known_answers, primary_rows, sentences
 from transferscale.scaling.comparisons.compare import Comparison
 from transferscale.scaling.curves import arm_curves, compared, fitted, scale_curves
 from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.pictures import fit as law_pictures
 from transferscale.scaling.pictures.page import embed, head
+from transferscale.scaling.rungs import analysis
 from transferscale.study.grid import Grid
 from transferscale.study.study import Study
 from transferscale.tables import read_table
@@ -56,7 +58,8 @@ def build(study: Study, out: Path) -> None:
     """Write the page of a study from its results folder.
 
     Writes ``index.html`` (self-contained), ``figures/*.svg`` and ``*.png``, ``verdict.json`` (``study``,
-    ``run_ok``, ``verdicts``: a sentence a claim, ``known_answers``, ``claims``) and ``verdict.txt``.
+    ``run_ok``, ``verdicts``: a sentence a claim, or without claims what pretraining showed, ``known_answers``,
+    ``claims``) and ``verdict.txt``.
 
     Raises
     ------
@@ -66,24 +69,47 @@ def build(study: Study, out: Path) -> None:
     """
     watch = Stopwatch()
     results, out = Path(study.folder), Path(out)
-    tables = {name: results / "tables" / f"{name}.parquet" for name in ("checkpoints", "curves", "arms")}
     scored = results / "scaling" / "scores.parquet"
-    scores = read_table(scored, "scores").to_pylist()
-    gains = read_table(results / "scaling" / "gains.parquet", "gains").to_pylist()
-    laws = read_table(results / "scaling" / "laws.parquet", "laws").to_pylist()
-    crossovers = read_table(results / "scaling" / "crossovers.parquet", "crossovers").to_pylist()
-    planned = read_table(results / "scaling" / "plan.parquet", "plan").to_pylist() if study.plan else []
-    checkpoints = read_table(tables["checkpoints"], "checkpoints").to_pylist()
+
+    def rows(name: str, table: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = read_table(results / f"{name}.parquet", table).to_pylist()
+        return found
+
+    # A study of pretraining alone has no scores and no gains.
+    scores = rows("scaling/scores", "scores") if study.datasets else []
+    gains = rows("scaling/gains", "gains") if study.datasets else []
+    laws = rows("scaling/laws", "laws")
+    crossovers = rows("scaling/crossovers", "crossovers")
+    planned = rows("scaling/plan", "plan") if study.plan else []
+    checkpoints, ladder = rows("tables/checkpoints", "checkpoints"), rows("tables/ladder", "ladder")
     # The tables hold numbers; the pictures need the fitted curves, which the same functions give again.
-    fits, not_fitted = fitted(tables["curves"])
-    side_by_side, not_compared = compared(tables["arms"])
-    ways, not_planned = plans.planned(study, scored, tables["checkpoints"])
+    fits, not_fitted = fitted(results / "tables" / "curves.parquet")
+    side_by_side, not_compared = compared(results / "tables" / "arms.parquet")
+    ways, not_planned = plans.planned(study, scored, results / "tables" / "checkpoints.parquet")
     not_fitted += scale_curves(study, checkpoints, scores)[1]
     not_compared += arm_curves(study, checkpoints, scores)[1]
-    loss = losses.picture(study, checkpoints, fits)
+    # Without datasets there are no arms, and nothing is missed.
+    not_compared = not_compared if study.datasets else []
+    surfaces, no_surface = analysis.surfaces(results / "tables" / "ladder.parquet")
+    minima, no_minimum = analysis.minima(results / "tables" / "ladder.parquet")
+    pretrained = pretraining.section(
+        pretraining.Tables(
+            ladder=ladder,
+            checkpoints=checkpoints,
+            prediction=rows("scaling/prediction", "rung_prediction"),
+            hindsight=rows("scaling/hindsight", "rung_test"),
+            isoflop=rows("scaling/isoflop", "isoflop"),
+            laws=[*rows("scaling/surface", "laws"), *rows("scaling/frontier", "laws")],
+            training=rows("tables/training", "training"),
+            surfaces=surfaces,
+            minima=minima,
+        )
+    )
+    loss = losses.picture(study, ladder, fits)
     losses.write_files(loss, out / "figures")
     known = known_answers(study, scores)
-    told = sentences(study, gains, scores)
+    # Without claims it is the answer of pretraining itself that is asked for.
+    told = sentences(study, gains, scores) or [f"{pretrained.headline}.", *pretrained.answers]
     verdict = {
         "study": study.study,
         "run_ok": all(k.reached for k in known),
@@ -95,17 +121,19 @@ def build(study: Study, out: Path) -> None:
         study=study,
         known=known,
         claims=list(zip(boxes(study, gains, scores), primary_rows(study, gains), strict=True)),
+        pretraining=pretrained,
         losses=embed(loss, "losses"),
         losses_key=loss.lines,
         lone_laws=lone_laws(fits, side_by_side),
-        drawings=draw(study, checkpoints, scores, out / "figures"),
+        drawings=draw(study, ladder, scores, out / "figures"),
         comparisons=comparisons.sections(study, side_by_side, crossovers),
         crossovers=crossovers,
         plans=plans.sections(study, ways, planned),
         scores=scores,
         gains=sorted(gains, key=lambda row: not row["primary"]),
         laws=laws,
-        left_out=left_out(study, not_fitted, not_compared, not_planned),
+        ledger=rows("tables/ledger", "ledger"),
+        left_out=left_out(study, not_fitted + no_surface + no_minimum, not_compared, not_planned),
         corpus=corpus_card(study, results),
         datasets=[medical_card(study, results, d.dataset) for d in study.datasets],
         provenance=provenance(study, results),
@@ -134,6 +162,7 @@ def render(**content: Any) -> str:
     )
     environment.filters |= {"number": number, "signed": signed, "metric": METRICS.__getitem__}
     environment.filters |= {"amount": amount, "counted": comparisons.counted}
+    environment.filters |= {"short": short, "percent": percent, "predictor": predictor_words}
     return environment.get_template("page.html.j2").render(
         css=(Path(__file__).parent / "page.css").read_text(encoding="utf-8"),
         head=head(),
@@ -152,6 +181,16 @@ def number(value: float | None) -> str:
     if isinstance(value, int):
         return str(value)
     return f"{value:.3f}" if 1e-3 <= abs(value) < 1e3 or value == 0 else f"{value:.3g}"
+
+
+def short(value: float | None) -> str:
+    """A number with three digits, a dash for none."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def percent(value: float | None) -> str:
+    """A share in per cent, a dash for none."""
+    return "–" if value is None else f"{100 * value:.3g} %"
 
 
 def signed(value: float | None) -> str:

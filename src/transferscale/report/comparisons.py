@@ -8,7 +8,7 @@ from typing import Any
 from transferscale.errors import UserError
 from transferscale.report.tasks import READ_OUTS, TaskOf, shown_depth, tasks
 from transferscale.scaling.comparisons.compare import Comparison
-from transferscale.scaling.curves import against_labels, against_scale
+from transferscale.scaling.curves import against_labels, against_scale, named
 from transferscale.scaling.pictures.compare import picture
 from transferscale.scaling.pictures.page import embed
 from transferscale.study.study import Study
@@ -65,19 +65,21 @@ def _curves(study: Study, task: TaskOf) -> list[tuple[str, str, str]]:
     last, labels = study.rung("last"), str(study.transfer.labels[-1])
     many = "all labelled subjects" if labels == "all" else f"{labels} labelled subjects"
     depth, found = shown_depth(study, task), []
-    for read_out, way in READ_OUTS.items():
-        found += [
-            (
-                against_labels(task.name, task.metric, read_out, depth, last),
-                SUBJECTS,
-                f"Error and labelled subjects, {way}, depth {depth}",
-            ),
-            (
-                against_scale(task.name, task.metric, read_out, labels, last),
-                PARAMETERS,
-                f"Error and parameters, {way}, {many}",
-            ),
-        ]
+    for family in (named(study, name) for name in study.families):
+        of = f", {family}" if family else ""
+        for read_out, way in READ_OUTS.items():
+            found += [
+                (
+                    against_labels(task.name, task.metric, read_out, depth, last, family),
+                    SUBJECTS,
+                    f"Error and labelled subjects, {way}, depth {depth}{of}",
+                ),
+                (
+                    against_scale(task.name, task.metric, read_out, labels, last, family),
+                    PARAMETERS,
+                    f"Error and parameters, {way}, {many}{of}",
+                ),
+            ]
     return found
 
 

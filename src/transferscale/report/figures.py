@@ -13,6 +13,7 @@ import numpy as np
 from transferscale.report.arms import ARMS
 from transferscale.report.drawing import STYLE, Drawing, Label, drawing, log_x
 from transferscale.report.tasks import READ_OUTS, TaskOf, shown_depth, tasks
+from transferscale.scaling.curves import named, of_family, params_of
 from transferscale.study.study import Study
 
 if TYPE_CHECKING:
@@ -44,18 +45,22 @@ def draw(study: Study, checkpoints: Rows, scores: Rows, folder: Path) -> dict[st
     with mpl.rc_context(STYLE):
         scale, labels = [], []
         for one in tasks(study):
-            own = [r for r in scores if (r["dataset"], r["task"]) == (one.dataset, one.task)]
-            own = [r for r in own if r["metric"] == one.metric]
-            scale.append(_scale_figure(study, one, own, checkpoints, folder))
-            for read_out in READ_OUTS:
-                if any(r["read_out"] == read_out and r["arm"] == "video" for r in own):
-                    labels.append(_labels_figure(study, one, read_out, own, folder))
+            every = [r for r in scores if (r["dataset"], r["task"]) == (one.dataset, one.task)]
+            every = [r for r in every if r["metric"] == one.metric]
+            for family in study.families:
+                own, name = of_family(every, family), named(study, family)
+                params = params_of(checkpoints, family)
+                scale.append(_scale_figure(study, one, own, params, name, folder))
+                for read_out in READ_OUTS:
+                    if any(r["read_out"] == read_out and r["arm"] == "video" for r in own):
+                        labels.append(_labels_figure(study, one, read_out, own, name, folder))
     return {"scale": scale, "labels": labels}
 
 
-def _scale_figure(study: Study, of: TaskOf, scores: Rows, checkpoints: Rows, folder: Path) -> Drawing:
+def _scale_figure(
+    study: Study, of: TaskOf, scores: Rows, params: Mapping[int, int], family: str, folder: Path
+) -> Drawing:
     n = str(study.transfer.labels[-1])
-    params = {r["depth"]: r["params_encoder"] for r in checkpoints}
     last, metric = study.rung("last"), of.metric_words
     here = [r for r in scores if r["n_labels"] == n]
     curves = {
@@ -78,13 +83,13 @@ def _scale_figure(study: Study, of: TaskOf, scores: Rows, checkpoints: Rows, fol
         return labels
 
     caption = (
-        f"{of.name}: {metric} against scale with {_labelled(n)}, longest pretraining, frozen read-out"
+        f"{_of(family)}{of.name}: {metric} against scale with {_labelled(n)}, longest pretraining, frozen read-out"
         + (" (solid) and full fine-tuning (dashed)" if curves["video", "full"] else "")
         + "."
     )
     return drawing(
-        f"scale-{of.dataset}-{of.task}",
-        f"{of.task}: score and scale",
+        f"scale-{of.dataset}-{of.task}" + (f"-{family}" if family else ""),
+        f"{_of(family)}{of.task}: score and scale",
         paint,
         caption,
         _alt(metric, here, last),
@@ -92,7 +97,14 @@ def _scale_figure(study: Study, of: TaskOf, scores: Rows, checkpoints: Rows, fol
     )
 
 
-def _labels_figure(study: Study, of: TaskOf, read_out: str, scores: Rows, folder: Path) -> Drawing:
+def _of(family: str) -> str:
+    """The family before a title, where the study has several."""
+    return f"{family}, " if family else ""
+
+
+def _labels_figure(
+    study: Study, of: TaskOf, read_out: str, scores: Rows, family: str, folder: Path
+) -> Drawing:
     depth, last = shown_depth(study, of), study.rung("last")
     metric = of.metric_words
     reference = "random" if read_out == "ridge" else "scratch"
@@ -121,13 +133,13 @@ def _labels_figure(study: Study, of: TaskOf, read_out: str, scores: Rows, folder
 
     way = READ_OUTS[read_out]
     caption = (
-        f"{of.name}: {metric} against the number of labelled subjects, {way}, depth {depth}, "
+        f"{_of(family)}{of.name}: {metric} against the number of labelled subjects, {way}, depth {depth}, "
         "longest pretraining."
     )
     rows = [r for rows in rows_of.values() for r in rows]
     return drawing(
-        f"labels-{of.dataset}-{of.task}-{read_out}",
-        f"{of.task}: {way}",
+        f"labels-{of.dataset}-{of.task}-{read_out}" + (f"-{family}" if family else ""),
+        f"{_of(family)}{of.task}: {way}",
         paint,
         caption,
         _alt(metric, rows, last),

@@ -45,9 +45,10 @@ class Scale:
         """Whether each depth has a law of its own."""
         return self.column == "clips_seen"
 
-    def laws_of(self, fits: Sequence[Fit]) -> list[Fit]:
-        """Fits of held-out loss against this scale, with the axes in words."""
-        own = (one for one in fits if one.group["curve"].startswith(f"heldout_loss ~ {self.column},"))
+    def laws_of(self, fits: Sequence[Fit], family: str) -> list[Fit]:
+        """Fits of a family's held-out loss against this scale, with the axes in words."""
+        start = f"heldout_loss ~ {self.column}, {family},"
+        own = (one for one in fits if one.group["curve"].startswith(start))
         return [replace(one, x=(self.words,), y=LOSS) for one in own]
 
 
@@ -64,38 +65,75 @@ def is_loss(one: Fit) -> bool:
 
 
 def picture(study: Study, checkpoints: Rows, fits: Sequence[Fit]) -> Picture:
-    """A panel a scale."""
+    """A row a scale, and in it a panel a family; ``checkpoints`` are those of the ladder."""
     key = (
         "● checkpoints, one colour a depth; thin lines join the budgets of one trunk; thick line: the power law, "
         "dashed beyond the checkpoints; shaded: its 95 % interval; grey: beyond the checkpoints."
     )
-    panels = [_panel(study, checkpoints, fits, scale) for scale in SCALES]
+    families = list(dict.fromkeys(row["family"] for row in checkpoints))
+    panels = [panel for scale in SCALES for panel in _panels(study, checkpoints, fits, scale, families)]
     return Picture("Held-out loss of pretraining", [key], panels, columns=2)
 
 
 def write_files(drawn: Picture, folder: Path) -> None:
-    """Write every panel as ``<figure>.svg`` and ``.png``."""
-    for scale, panel in zip(SCALES, drawn.panels, strict=True):
-        text = svg(panel.still(), scale.figure)
-        with atomic(folder / f"{scale.figure}.svg") as temporary:
+    """Write every panel as ``<figure>.svg`` and ``.png``; of several families with the family's name."""
+    for panel in drawn.panels:
+        if panel.name is None:
+            raise ValueError("a panel of the losses has no name")
+        text = svg(panel.still(), panel.name)
+        with atomic(folder / f"{panel.name}.svg") as temporary:
             temporary.write_text(text, encoding="utf-8")
-        with atomic(folder / f"{scale.figure}.png") as temporary:
+        with atomic(folder / f"{panel.name}.png") as temporary:
             temporary.write_bytes(vl_convert.svg_to_png(text, scale=SCALE))
 
 
-def _panel(study: Study, checkpoints: Rows, fits: Sequence[Fit], scale: Scale) -> Panel:
+def _panels(
+    study: Study, checkpoints: Rows, fits: Sequence[Fit], scale: Scale, families: Sequence[str]
+) -> list[Panel]:
+    """The panels of one scale, whose families share their axes."""
     last = study.rung("last")
     rows = [row for row in checkpoints if scale.column != "params_encoder" or row["rung"] == last]
-    depths = sorted({row["depth"] for row in rows})
-    colours = dict(zip(depths, ramp(len(depths)), strict=True))
-    drawn = {_depth(one): one for one in scale.laws_of(fits) if one.law == DRAWN}
+    own = {family: [row for row in rows if row["family"] == family] for family in families}
+    drawn = {
+        family: {_depth(one): one for one in scale.laws_of(fits, family) if one.law == DRAWN}
+        for family in families
+    }
     x = np.array([row[scale.column] for row in rows], dtype=np.float64)
     first, end = float(x.min()), float(x.max())
-    beyond = max([end, *(laws.reach(one).end for one in drawn.values())])
+    every = [one for laws_of in drawn.values() for one in laws_of.values()]
+    beyond = max([end, *(laws.reach(one).end for one in every)])
     losses = Axis.around(LOSS, np.array([row["heldout_loss"] for row in rows]), log=True)
-    if drawn:
-        losses = laws.value_axis([*drawn.values()], [(first, beyond)] * len(drawn))
+    if every:
+        losses = laws.value_axis(every, [(first, beyond)] * len(every))
     plane = Plane(Axis.around(scale.words, np.array([first, beyond]), log=True), losses, 330, 230)
+    several = len(families) > 1
+    return [
+        _panel(
+            own[family],
+            drawn[family],
+            scale,
+            plane,
+            (first, end, beyond),
+            family if several else "",
+            _lines(study, scale, scale.laws_of(fits, family)),
+        )
+        for family in families
+    ]
+
+
+def _panel(
+    rows: Rows,
+    drawn: Mapping[int, Fit],
+    scale: Scale,
+    plane: Plane,
+    ends_of_x: tuple[float, float, float],
+    family: str,
+    lines: Sequence[str],
+) -> Panel:
+    """One family against one scale; ``family`` is empty where the study has one."""
+    first, end, beyond = ends_of_x
+    depths = sorted({row["depth"] for row in rows})
+    colours = dict(zip(depths, ramp(len(depths)), strict=True))
     layers = plane.beyond(first, end)
     for depth, one in drawn.items():
         reach = replace(laws.reach(one), start=first, end=beyond)
@@ -114,15 +152,18 @@ def _panel(study: Study, checkpoints: Rows, fits: Sequence[Fit], scale: Scale) -
     grid = plane.x.grid(first, beyond)
     told = {f"depth {depth}" if depth else "law": readings(one, grid) for depth, one in drawn.items()}
     ordered = sorted(rows, key=lambda row: row[scale.column])
+    name = f"{scale.figure}-{family}" if family else scale.figure
+    title = f"Held-out loss and {scale.words.split(',')[0]}"
     return Panel(
         plane,
         layers,
-        f"Held-out loss and {scale.words.split(',')[0]}",
-        _lines(study, scale, scale.laws_of(fits)),
-        f"Held-out loss against {scale.words}: {ordered[0]['heldout_loss']:.3f} at {first:.3g}, "
-        f"{ordered[-1]['heldout_loss']:.3f} at {end:.3g}.",
-        plane.ruler(grid, told, scale.figure.replace("-", "_")) if told else None,
+        f"{family}: {title[0].lower()}{title[1:]}" if family else title,
+        lines,
+        f"Held-out loss against {scale.words}: {ordered[0]['heldout_loss']:.3f} at "
+        f"{ordered[0][scale.column]:.3g}, {ordered[-1]['heldout_loss']:.3f} at {ordered[-1][scale.column]:.3g}.",
+        plane.ruler(grid, told, name.replace("-", "_")) if told else None,
         [f"depth {depth}: {w}" if depth else w for depth, one in drawn.items() for w in one.warnings],
+        name,
     )
 
 
@@ -135,9 +176,9 @@ def _depth(one: Fit) -> int:
 def _checkpoints(rows: Rows, scale: Scale, plane: Plane, colour: str) -> list[alt.Chart]:
     """Checkpoints of one depth, those of a trunk joined."""
     layers = []
-    trunks: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    trunks: dict[int, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: row[scale.column]):
-        trunks.setdefault(tuple(row[key] for key in ("control", "family", "seed")), []).append(row)
+        trunks.setdefault(row["seed"], []).append(row)
     for own in trunks.values():
         if len(own) > 1:
             x, y = _places(own, scale)

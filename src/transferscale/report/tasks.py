@@ -47,4 +47,6 @@ def shown_depth(study: Study, of: TaskOf) -> int:
         if (study.claim_dataset(claim), claim.task) == (of.dataset, of.task):
             return claim.depth
     full = study.transfer.read_outs.full
-    return max(study.pretrain.vit.depths if full is None else full.depths)
+    if full is not None:
+        return max(full.depths)
+    return max(depth for ladder in study.families.values() for depth in ladder.depths)

@@ -1,15 +1,15 @@
 """Fitting, comparing and acting on scaling laws, on anybody's table. No torch.
 
-The verbs of the command line are functions here: :func:`fit`, :func:`compare`, :func:`gain`, :func:`plan`,
-:func:`relative` and :func:`transitions`. They are imported when they are used.
+The verbs of the command line are functions here: :func:`fit`, :func:`compare`, :func:`gain`, :func:`isoflop`,
+:func:`plan`, :func:`relative` and :func:`transitions`. They are imported when they are used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from transferscale.scaling.verbs import compare, fit, gain, plan, relative, transitions
+    from transferscale.scaling.verbs import compare, fit, gain, isoflop, plan, relative, transitions
 
-__all__ = ["compare", "fit", "gain", "plan", "relative", "transitions"]
+__all__ = ["compare", "fit", "gain", "isoflop", "plan", "relative", "transitions"]
 
 
 def __getattr__(name: str) -> Any:

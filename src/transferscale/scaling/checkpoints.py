@@ -9,8 +9,13 @@ from transferscale.study.study import Study
 from transferscale.tables import TABLES, write_table
 
 
-def checkpoints(study: Study, out: Path) -> None:
+def checkpoints(study: Study, out: Path, before_last: bool = False) -> None:
     """Write the `checkpoints` table from the model.json of every checkpoint of the study.
+
+    Parameters
+    ----------
+    before_last
+        Whether to gather only the ladder's rungs before the last one, from which that is predicted.
 
     Raises
     ------
@@ -18,8 +23,10 @@ def checkpoints(study: Study, out: Path) -> None:
         If a model.json is missing or lacks a column of the table.
     """
     watch = Stopwatch()
-    rows = []
-    for reader in Grid(study).checkpoints():
+    rows, last = [], study.rung("last")
+    grid = Grid(study)
+    readers = [one for one in grid.ladder() if one.rung < last] if before_last else grid.checkpoints()
+    for reader in readers:
         path = Path(study.folder) / reader.folder / "model.json"
         facts = read_json(path)
         row = {"reader_id": reader.reader_id, "path": reader.folder}

@@ -4,6 +4,7 @@ A curve is a set of points of one outcome against one scale; its clusters are wh
 checkpoint's trunk (its rungs share it), or a point by itself.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from transferscale.scaling.comparisons.compare import Comparison, compare
 from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.fits.points import Points, read_points, where
 from transferscale.scaling.fits.table import Request, fit_points
+from transferscale.scaling.rungs.ladder import plain, trunk
 from transferscale.study.study import Study
 from transferscale.tables import read_table, write_table
 
@@ -23,13 +25,15 @@ Rows = Sequence[Mapping[str, Any]]
 LAWS = ("power", "power-floor")
 # Arms have few points, which determine no floor.
 ARM_LAW = "power"
+# Family in the name of a group of readers, as in video.motion.mae.vit-d2.r3.
+READER_FAMILY = re.compile(r"\.([a-z]+)-d\d+")
 
 
-def run(study: Study, checkpoints: Path, scores: Path, laws: Path, arms: Path) -> None:
+def run(study: Study, checkpoints: Path, scores: Path | None, laws: Path, arms: Path) -> None:
     """Write the study's curves: ``laws``, one family each, and ``arms``, several families side by side."""
     watch = Stopwatch()
     read = read_table(checkpoints, "checkpoints").to_pylist()
-    scored = read_table(scores, "scores").to_pylist()
+    scored = [] if scores is None else read_table(scores, "scores").to_pylist()
     alone, left_out = scale_curves(study, read, scored)
     beside, left = arm_curves(study, read, scored)
     write_table(laws, "curves", alone)
@@ -41,8 +45,9 @@ def run(study: Study, checkpoints: Path, scores: Path, laws: Path, arms: Path) -
 def scale_curves(study: Study, checkpoints: Rows, scores: Rows) -> tuple[list[dict[str, Any]], list[str]]:
     """Held-out loss and task error of the pretrained models against scale.
 
-    Held-out loss against parameters (last rung), compute (all checkpoints) and clips seen (each depth), by
-    trunk; task error of the frozen read-out with all labels against parameters (last rung), a point a depth.
+    Held-out loss on the ladder (no control corpora, fractions or folds) against parameters (last rung), compute (all
+    checkpoints) and clips seen (each depth), each family by itself, by trunk; task error of the frozen
+    read-out with all labels against parameters (last rung), a point a depth.
 
     Returns
     -------
@@ -50,58 +55,90 @@ def scale_curves(study: Study, checkpoints: Rows, scores: Rows) -> tuple[list[di
         Rows of the `curves` table, and a sentence for points whose outcome has no logarithm.
     """
     last, labels = study.rung("last"), str(study.transfer.labels[-1])
+    plain_rows = [row for row in checkpoints if plain(row)]
     points = []
-    for row in checkpoints:
+    for row in plain_rows:
+        family = row["family"]
         if row["rung"] == last:
-            points.append(_loss(f"heldout_loss ~ params_encoder, rung {last}", row, "params_encoder"))
-        points.append(_loss("heldout_loss ~ flops_formula, all checkpoints", row, "flops_formula"))
-        points.append(_loss(f"heldout_loss ~ clips_seen, depth {row['depth']}", row, "clips_seen"))
-    params = {row["depth"]: row["params_encoder"] for row in checkpoints}
-    for task in _tasks(study, scores):
-        title = against_scale(task.name, task.metric, "ridge", labels, last)
-        points += [
-            task.point(title, row, "params_encoder", params[row["depth"]], f"depth {row['depth']}")
-            for row in task.of("video", "ridge", last)
-            if row["n_labels"] == labels
-        ]
+            points.append(
+                _loss(f"heldout_loss ~ params_encoder, {family}, rung {last}", row, "params_encoder")
+            )
+        points.append(_loss(f"heldout_loss ~ flops_formula, {family}, all checkpoints", row, "flops_formula"))
+        points.append(_loss(f"heldout_loss ~ clips_seen, {family}, depth {row['depth']}", row, "clips_seen"))
+    for family in study.families:
+        params = params_of(plain_rows, family)
+        for task in _tasks(study, scores, family):
+            title = against_scale(task.name, task.metric, "ridge", labels, last, named(study, family))
+            points += [
+                task.point(title, row, "params_encoder", params[row["depth"]], f"depth {row['depth']}")
+                for row in task.of("video", "ridge", last)
+                if row["n_labels"] == labels
+            ]
     return _positive(points)
 
 
 def arm_curves(study: Study, checkpoints: Rows, scores: Rows) -> tuple[list[dict[str, Any]], list[str]]:
     """Task error of arms side by side: against parameters (frozen, all labels) and against labelled subjects.
 
-    Points of different arms at the same depth or label count share test subjects and draws: they are pairs.
+    Points of different arms at the same depth or label count share test subjects and draws: they are pairs. Every
+    family has curves of its own.
     """
-    last, labels = study.rung("last"), str(study.transfer.labels[-1])
-    params = {row["depth"]: row["params_encoder"] for row in checkpoints}
     points = []
-    for task in _tasks(study, scores):
-        for read_out, reference in (("ridge", "random"), ("full", "scratch")):
-            title = against_scale(task.name, task.metric, read_out, labels, last)
-            for arm in ("video", reference):
-                points += [
-                    task.point(title, row, "params_encoder", params[row["depth"]], f"depth {row['depth']}")
-                    for row in task.of(arm, read_out, last)
-                    if row["n_labels"] == labels
-                ]
-            for depth in sorted({row["depth"] for row in task.of("video", read_out, last)}):
-                title = against_labels(task.name, task.metric, read_out, depth, last)
-                own = [row for arm in ("video", reference) for row in task.of(arm, read_out, last)]
-                own = [row for row in own if row["depth"] == depth] + task.of("connectivity", "ridge", last)
-                points += [
-                    task.point(title, row, "n_train", row["n_train"], f"n {row['n_labels']}") for row in own
-                ]
+    for family in study.families:
+        params = params_of([row for row in checkpoints if plain(row)], family)
+        for task in _tasks(study, scores, family):
+            points += _arms(study, task, params, named(study, family))
     return _positive(points)
 
 
-def against_scale(task: str, metric: str, read_out: str, labels: str, rung: int) -> str:
+def _arms(study: Study, task: "_Task", params: Mapping[int, int], family: str) -> list[dict[str, Any]]:
+    """Points of one task and family."""
+    last, labels = study.rung("last"), str(study.transfer.labels[-1])
+    points = []
+    for read_out, reference in (("ridge", "random"), ("full", "scratch")):
+        title = against_scale(task.name, task.metric, read_out, labels, last, family)
+        for arm in ("video", reference):
+            points += [
+                task.point(title, row, "params_encoder", params[row["depth"]], f"depth {row['depth']}")
+                for row in task.of(arm, read_out, last)
+                if row["n_labels"] == labels
+            ]
+        for depth in sorted({row["depth"] for row in task.of("video", read_out, last)}):
+            title = against_labels(task.name, task.metric, read_out, depth, last, family)
+            own = [row for arm in ("video", reference) for row in task.of(arm, read_out, last)]
+            own = [row for row in own if row["depth"] == depth] + task.of("connectivity", "ridge", last)
+            points += [
+                task.point(title, row, "n_train", row["n_train"], f"n {row['n_labels']}") for row in own
+            ]
+    return points
+
+
+def named(study: Study, family: str) -> str:
+    """A family as curves name it: not at all where the study has one."""
+    return family if len(study.families) > 1 else ""
+
+
+def params_of(checkpoints: Rows, family: str) -> dict[int, int]:
+    """Parameters of the encoder by depth."""
+    return {row["depth"]: row["params_encoder"] for row in checkpoints if row["family"] == family}
+
+
+def of_family(scores: Rows, family: str) -> list[Mapping[str, Any]]:
+    """Scores of a family's readers, and of baselines, which have no family."""
+    found = ((row, READER_FAMILY.search(row["reader_group"])) for row in scores)
+    return [row for row, named in found if named is None or named[1] == family]
+
+
+def against_scale(task: str, metric: str, read_out: str, labels: str, rung: int, family: str = "") -> str:
     """Name of the curve of a task's error against the parameters of the encoder."""
-    return f"{task}: error ({metric}) ~ params_encoder, {read_out}, n = {labels}, rung {rung}"
+    curve = f"{task}: error ({metric}) ~ params_encoder, {read_out}, n = {labels}, rung {rung}"
+    return f"{curve}, {family}" if family else curve
 
 
-def against_labels(task: str, metric: str, read_out: str, depth: int, rung: int) -> str:
+def against_labels(task: str, metric: str, read_out: str, depth: int, rung: int, family: str = "") -> str:
     """Name of the curve of a task's error against the labelled subjects."""
-    return f"{task}: error ({metric}) ~ n_train, {read_out}, depth {depth}, rung {rung}"
+    curve = f"{task}: error ({metric}) ~ n_train, {read_out}, depth {depth}, rung {rung}"
+    return f"{curve}, {family}" if family else curve
 
 
 @dataclass(frozen=True)
@@ -132,8 +169,8 @@ class _Task:
         }
 
 
-def _tasks(study: Study, scores: Rows) -> list[_Task]:
-    out = []
+def _tasks(study: Study, scores: Rows, family: str) -> list[_Task]:
+    out, scores = [], of_family(scores, family)
     for dataset in study.datasets:
         for name, task in dataset.tasks.items():
             key = (dataset.dataset, name, task.metric)
@@ -153,7 +190,6 @@ def chance_level(metric: str, scores: Rows) -> float:
 
 
 def _loss(curve: str, row: Mapping[str, Any], x: str) -> dict[str, Any]:
-    trunk = "/".join(str(row[key]) for key in ("corpus", "control", "objective"))
     return {
         "curve": curve,
         "family": row["family"],
@@ -161,7 +197,7 @@ def _loss(curve: str, row: Mapping[str, Any], x: str) -> dict[str, Any]:
         "x": float(row[x]),
         "y_name": "heldout_loss",
         "y": row["heldout_loss"],
-        "cluster": f"{trunk}/{row['family']}-d{row['depth']}-s{row['seed']}",
+        "cluster": trunk(row),
         "pair": f"depth {row['depth']}, seed {row['seed']}, rung {row['rung']}",
     }
 

@@ -13,6 +13,7 @@ from transferscale.scaling.comparisons.table import compare_table as compare
 from transferscale.scaling.fits.fit import BOOTSTRAP, Fit
 from transferscale.scaling.fits.table import Request, fit_table
 from transferscale.scaling.gains.table import gain_table as gain
+from transferscale.scaling.minima.table import isoflop_table as isoflop
 from transferscale.scaling.plans.cost import given_rate, prices_of
 from transferscale.scaling.plans.plan import Plan
 from transferscale.scaling.plans.table import Columns, plan_table
@@ -21,7 +22,7 @@ from transferscale.scaling.plans.ways import BEYOND, Question
 from transferscale.scaling.requirements.relative import Relative
 from transferscale.scaling.requirements.table import relative_table
 
-__all__ = ["compare", "fit", "gain", "plan", "relative", "transitions"]
+__all__ = ["compare", "fit", "gain", "isoflop", "plan", "relative", "transitions"]
 
 
 def fit(

@@ -26,6 +26,11 @@ def check_inputs(study: Study) -> None:
                 )
             if not any(path.is_file() for path in folder.rglob("*")):
                 raise UserError(f"{folder}: the folder holds no file (key '{key}' of study '{study.study}')")
+            if source.labels not in (None, "folder") and not Path(source.labels).is_file():
+                raise UserError(
+                    f"{source.labels}: no such file (key 'corpus.sources.{i}.labels' of study '{study.study}')"
+                    f"{_data_root(study)}"
+                )
     for dataset in study.datasets:
         if dataset.simulate is None:
             check_dataset(dataset, _data_root(study))

@@ -6,6 +6,13 @@ from pydantic import Field, model_validator
 
 from transferscale.study.base import Name, Part, Positive, Share
 
+# What is done to every clip of a control corpus (``corpus/controls.py``).
+CONTROLS = ("static", "shuffled", "phase", "noise")
+Control = Literal["static", "shuffled", "phase", "noise"]
+Weight = Annotated[
+    float | None, Field(gt=0, description="share of the clips seen in training; all sources or none")
+]
+
 
 class Geometry(Part):
     """Shape of every clip of a study: luminance, ``frames`` x ``size`` x ``size``.
@@ -25,6 +32,12 @@ class FolderSource(Part):
     kind: Literal["folder"]
     path: str = Field(description="folder of videos; {data_root} is replaced")
     licence: str = Field("", description="licence of the files, for the manifest")
+    labels: str | None = Field(
+        None,
+        description="class of each video: 'folder' for the name of the folder it lies in, or the path of a .csv or "
+        ".tsv table with columns video and label; {data_root} is replaced",
+    )
+    weight: Weight = None
 
 
 class SyntheticSource(Part):
@@ -37,6 +50,7 @@ class SyntheticSource(Part):
     size: Annotated[int, Field(ge=32, le=512, multiple_of=2)] = Field(
         64, description="height and width, pixels"
     )
+    weight: Weight = None
 
 
 Source = Annotated[FolderSource | SyntheticSource, Field(discriminator="kind")]
@@ -61,6 +75,17 @@ class Corpus(Part):
         if sum(source.kind == "synthetic" for source in self.sources) > 1:
             raise ValueError("at most one source may be synthetic")
         return self
+
+    @model_validator(mode="after")
+    def _weights(self) -> "Corpus":
+        if len({source.weight is None for source in self.sources}) > 1:
+            raise ValueError("corpus.sources: give every source a weight, or none")
+        return self
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every source has labels; the synthetic one always has."""
+        return all(isinstance(s, SyntheticSource) or s.labels is not None for s in self.sources)
 
     @property
     def synthetic(self) -> SyntheticSource | None:

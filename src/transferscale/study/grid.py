@@ -6,24 +6,56 @@ the last run. Paths are relative to the study's results folder.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transferscale.errors import UserError, nearest
+from transferscale.study.corpus import Source
+from transferscale.study.label import CorpusLabel
 from transferscale.study.study import Study
+from transferscale.study.trunks import (
+    Trunk,
+    fold_task,
+    ladder_trunks,
+    overfits,
+    parts,
+    trunks_beside,
+)
 from transferscale.versions import STAGE_VERSION
 
 READER = re.compile(
-    r"(?P<arm>video|random|scratch)"
-    r"(\.(?P<corpus>[A-Za-z0-9_-]+)\.(?P<objective>[a-z]+))?"
+    r"(?P<arm>video\+fmri|video|fmri|control|random|scratch)"
+    r"(\.(?P<corpus>[A-Za-z0-9_+-]+)\.(?P<objective>[a-z]+))?"
     r"\.(?P<family>[a-z]+)-d(?P<depth>\d+)\.s(?P<seed>\d+)(\.r(?P<rung>\d+))?"
+)
+
+# Keys of the study's `pretrain` that every rung depends on.
+RUNG_KEYS = (
+    "objective",
+    "batch",
+    "accumulate",
+    "learning_rate",
+    "weight_decay",
+    "optimizer",
+    "clip_norm",
+    "ema",
+    "precision",
+    "compile",
+    "crop",
+    "heldout_clips",
+    "probes_per_decade",
+    "threads",
 )
 
 
 @dataclass(frozen=True)
 class Reader:
-    """What a read-out starts from: a checkpoint, random weights, or a baseline."""
+    """What a read-out starts from: a checkpoint, random weights, or a baseline.
+
+    ``corpus`` is the label of what a checkpoint was trained on (:class:`CorpusLabel`), and tells ``control``,
+    ``fraction`` and ``fold``.
+    """
 
     arm: str
     corpus: str = ""
@@ -48,9 +80,38 @@ class Reader:
         return re.sub(r"\.s\d+", "", self.reader_id)
 
     @property
+    def control(self) -> str:
+        """Control corpus, empty for none."""
+        return CorpusLabel.parse(self.corpus).control
+
+    @property
+    def fraction(self) -> float:
+        """Nested fraction of the corpus."""
+        return CorpusLabel.parse(self.corpus).fraction
+
+    @property
+    def fold(self) -> int:
+        """Outer fold whose training subjects it was trained on, -1 for none."""
+        return CorpusLabel.parse(self.corpus).fold
+
+    @property
     def folder(self) -> str:
         """Folder of the checkpoint."""
         return f"pretrain/{self.corpus}/{self.objective}/{self.family}-d{self.depth}/seed{self.seed}/rung{self.rung}"
+
+    @classmethod
+    def of_rung(cls, spec: Mapping[str, Any]) -> "Reader":
+        """The checkpoint that a rung makes (``Grid.rung_spec``)."""
+        model, label = spec["model"], CorpusLabel.parse(spec["corpus"])
+        return cls(
+            label.arm,
+            str(label),
+            spec["objective"]["name"],
+            model["family"],
+            model["depth"],
+            spec["seed"],
+            spec["rung"],
+        )
 
     @classmethod
     def parse(cls, reader_id: str) -> "Reader":
@@ -95,28 +156,58 @@ class Grid:
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
     def trunks(self) -> Iterator[tuple[str, int, int]]:
-        """(family, depth, seed) of every trunk."""
-        ladder = self.study.pretrain.vit
-        for depth in ladder.depths:
-            for seed in range(ladder.seeds.at(depth)):
-                yield "vit", depth, seed
+        """(family, depth, seed) of every trunk of the ladder."""
+        for trunk in ladder_trunks(self.study):
+            yield trunk.family, trunk.depth, trunk.seed
 
     def checkpoints(self) -> list[Reader]:
-        """Every checkpoint, rungs of a trunk together."""
-        rungs = range(1, self.study.pretrain.budgets.rungs + 1)
-        return [self.checkpoint(f, d, s, r) for f, d, s in self.trunks() for r in rungs]
+        """Every checkpoint, those of the ladder first, rungs of a trunk together."""
+        return [*self.ladder(), *self.beside()]
 
-    def checkpoint(self, family: str, depth: int, seed: int, rung: int) -> Reader:
-        """One checkpoint."""
-        return Reader(
-            "video", self.study.corpus.name, self.study.pretrain.objective, family, depth, seed, rung
-        )
+    def ladder(self) -> list[Reader]:
+        """Checkpoints of the ladder: the ones that are put to the test."""
+        return self._of(ladder_trunks(self.study))
+
+    def beside(self) -> list[Reader]:
+        """Checkpoints beside the ladder: on control corpora, fractions and recordings, and far past overfitting."""
+        return self._of(trunks_beside(self.study))
+
+    def rungs(self) -> list[Reader]:
+        """Every rung that is run: the checkpoints, and the rungs before them that are passed through."""
+        trunks = [*ladder_trunks(self.study), *trunks_beside(self.study)]
+        return self._of([replace(trunk, rungs=tuple(range(1, trunk.rungs[-1] + 1))) for trunk in trunks])
+
+    def _of(self, trunks: list[Trunk]) -> list[Reader]:
+        return [
+            self.checkpoint(trunk.family, trunk.depth, trunk.seed, rung, str(trunk.label))
+            for trunk in trunks
+            for rung in trunk.rungs
+        ]
+
+    def checkpoint(self, family: str, depth: int, seed: int, rung: int, corpus: str = "") -> Reader:
+        """One checkpoint; of the ladder, unless ``corpus`` labels another."""
+        label = CorpusLabel.parse(corpus or self.study.corpus.name)
+        return Reader(label.arm, str(label), self.study.pretrain.objective.name, family, depth, seed, rung)
+
+    def rung_inputs(self, corpus: str = "") -> list[tuple[str, str]]:
+        """(clip store, table of clips) of every part that a corpus is read from (``parts`` of the spec)."""
+        label = CorpusLabel.parse(corpus or self.study.corpus.name)
+        found = []
+        for part in parts(self.study, label):
+            if label.dataset and part["name"] == (own := f"{label.dataset}-k{label.fold}"):
+                view = self.study.dataset(label.dataset).view
+                found.append((f"medical/{label.dataset}/{view}", f"corpus/{own}/clips.parquet"))
+            else:
+                home = f"corpus/{label.corpus}"
+                store = f"{home}/controls/{label.control}" if label.control else f"{home}/clips"
+                found.append((store, f"{home}/clips.parquet"))
+        return found
 
     # -- readers and predictions -----------------------------------------------------------------------------------
     def frozen(self) -> list[Reader]:
         """Readers whose features are read out frozen: checkpoints, random weights, baselines."""
         random = [Reader("random", family=f, depth=d, seed=s) for f, d, s in self.trunks()]
-        return [*self.checkpoints(), *random, *(Reader(arm) for arm in self.study.transfer.baselines)]
+        return [*self.ladder(), *random, *(Reader(arm) for arm in self.study.transfer.baselines)]
 
     def trained(self) -> list[Reader]:
         """Readers that are fine-tuned in full."""
@@ -159,11 +250,15 @@ class Grid:
         """Sentences that say which part of the full cross of arms, scales and label counts is not run."""
         study, full = self.study, self.study.transfer.read_outs.full
         sentences = []
+        if not study.datasets:
+            return []
         if full is None:
             return ["full fine-tuning (no transfer.read_outs.full)"]
-        depths = [d for d in study.pretrain.vit.depths if d not in full.depths]
-        if depths:
-            sentences.append(f"full fine-tuning at depths {', '.join(map(str, depths))}")
+        for family, ladder in study.families.items():
+            depths = [d for d in ladder.depths if d not in full.depths]
+            if depths:
+                of = f" of {family}" if len(study.families) > 1 else ""
+                sentences.append(f"full fine-tuning at depths {', '.join(map(str, depths))}{of}")
         rungs = set(range(1, study.pretrain.budgets.rungs + 1)) - {study.rung(r) for r in full.rungs}
         if rungs:
             sentences.append(f"full fine-tuning from rungs {', '.join(map(str, sorted(rungs)))}")
@@ -186,14 +281,14 @@ class Grid:
         source = self.study.corpus.synthetic
         if source is None:
             raise UserError(f"study '{self.study.study}': corpus.sources has no synthetic source")
-        return {"verb": _version("corpus synth"), "seed": self.study.corpus.seed, **source.spec()}
+        return {"verb": _version("corpus synth"), "seed": self.study.corpus.seed, **_files(source)}
 
     def index_spec(self) -> dict[str, Any]:
         """Manifest of the corpus."""
         corpus = self.study.corpus
         return {
             "verb": _version("corpus index"),
-            "sources": [s.spec() for s in corpus.sources],
+            "sources": [_files(source) for source in corpus.sources],
             "max_quarantined": corpus.max_quarantined,
         }
 
@@ -203,17 +298,23 @@ class Grid:
         keys = ("clip", "clips_per_video", "heldout", "min_motion", "seed")
         return {"verb": _version("corpus clips"), **{key: corpus[key] for key in keys}}
 
+    def controls_spec(self, control: str) -> dict[str, Any]:
+        """A control corpus."""
+        return {"verb": _version("corpus controls"), "control": control, "seed": self.study.corpus.seed}
+
     def card_spec(self) -> dict[str, Any]:
         """Card of the corpus."""
         return {
             "verb": _version("corpus card"),
             "name": self.study.corpus.name,
             "clip": self.study.corpus.clip.spec(),
+            "controls": self.study.controls,
+            "seed": self.study.corpus.seed,
         }
 
     def model_spec(self, family: str, depth: int) -> dict[str, Any]:
         """The network alone: what its random initialisation depends on, besides the seed."""
-        pretrain = self.study.pretrain
+        pretrain, ladder = self.study.pretrain, self.study.families[family]
         return {
             "version": _version("models"),
             "family": family,
@@ -221,32 +322,38 @@ class Grid:
             "frames": self.study.corpus.clip.frames,
             "size": self.study.corpus.clip.size,
             "tubelet": pretrain.tubelet.spec(),
+            **ladder.network(),
         }
 
-    def rung_spec(self, family: str, depth: int, seed: int, rung: int) -> dict[str, Any]:
-        """One rung: its own start and end in clips seen, and nothing of the other rungs but the warm-up."""
+    def rung_spec(self, family: str, depth: int, seed: int, rung: int, corpus: str = "") -> dict[str, Any]:
+        """One rung: its own start and end in clips seen, and nothing of the other rungs but the warm-up.
+
+        On the corpus of the ladder, unless ``corpus`` labels another.
+        """
         pretrain, budgets = self.study.pretrain, self.study.pretrain.budgets
-        keys = (
-            "objective",
-            "batch",
-            "learning_rate",
-            "weight_decay",
-            "mask_ratio",
-            "heldout_clips",
-            "threads",
+        label = CorpusLabel.parse(corpus or self.study.corpus.name)
+        overfit = pretrain.overfit if overfits(self.study, label) else None
+        budget = overfit.budget if overfit else budgets.at(rung)
+        own = (
+            {} if overfit is None or overfit.weight_decay is None else {"weight_decay": overfit.weight_decay}
         )
         values = pretrain.spec()
         return {
             "verb": _version("pretrain rung"),
-            "corpus": self.study.corpus.name,
+            "corpus": str(label),
+            "control": label.control,
+            "fraction": label.fraction,
+            "fold": label.fold,
+            "parts": parts(self.study, label),
             "model": self.model_spec(family, depth),
             "seed": seed,
             "rung": rung,
             "warmup_clips": round(pretrain.warmup * budgets.first),
             "trunk_start": round(0.8 * budgets.at(rung - 1)) if rung > 1 else 0,
-            "trunk_end": round(0.8 * budgets.at(rung)),
-            "budget": budgets.at(rung),
-            **{key: values[key] for key in keys},
+            "trunk_end": round(0.8 * budget),
+            "budget": budget,
+            **{key: values[key] for key in RUNG_KEYS},
+            **own,
         }
 
     def simulate_spec(self, dataset: str) -> dict[str, Any]:
@@ -293,6 +400,17 @@ class Grid:
             "folds": transfer.folds,
             "repeats": transfer.repeats,
             "seed": transfer.seed,
+        }
+
+    def fold_spec(self, dataset: str, fold: int) -> dict[str, Any]:
+        """Recordings of a fold's training subjects as a corpus; folds are counted over all repeats."""
+        repeat, fold = divmod(fold, self.study.transfer.folds)
+        return {
+            "verb": _version("medical corpus"),
+            "dataset": dataset,
+            "task": fold_task(self.study, dataset),
+            "repeat": repeat,
+            "fold": fold,
         }
 
     def features_spec(self, dataset: str, reader: Reader) -> dict[str, Any]:
@@ -348,10 +466,16 @@ class Grid:
     def claim_cells(self) -> list[str]:
         """Sentences that spell out the primary claims."""
         return [
-            f"{self.study.claim_dataset(c)}/{c.task}: {c.arm} against {c.reference}, {c.read_out}, depth {c.depth}, "
+            f"{self.study.claim_dataset(c)}/{c.task}: {c.arm} against {c.reference}, {c.read_out}, "
+            f"{self.study.claim_family(c)} of depth {c.depth}, "
             f"rung {self.study.rung(c.rung)}, n = {c.n_labels}, {c.metric}, smallest effect of interest {c.sesoi}"
             for c in self.study.verdict
         ]
+
+
+def _files(source: Source) -> dict[str, Any]:
+    """A source without what matters in training alone."""
+    return {key: value for key, value in source.spec().items() if key != "weight"}
 
 
 def _version(verb: str) -> int:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from transferscale.errors import UserError, nearest
+from transferscale.study.corpus import Source
 from transferscale.study.dataset import Dataset
 from transferscale.study.study import Study
 
@@ -104,17 +105,21 @@ def _fill(study: Study, name: str) -> Study:
             )
         return text
 
-    sources = [
-        s.model_copy(update={"path": filled(s.path, f"corpus.sources.{i}.path")}) if s.kind == "folder" else s
-        for i, s in enumerate(study.corpus.sources)
-    ]
+    def placed(source: Source, key: str) -> Source:
+        if source.kind == "synthetic":
+            return source
+        labels = None if source.labels is None else filled(source.labels, f"{key}.labels")
+        return source.model_copy(update={"path": filled(source.path, f"{key}.path"), "labels": labels})
+
+    sources = [placed(source, f"corpus.sources.{i}") for i, source in enumerate(study.corpus.sources)]
     datasets = [d.model_copy(update={"root": filled(d.root, f"{d.dataset}: root")}) for d in study.datasets]
     return study.model_copy(
         update={"corpus": study.corpus.model_copy(update={"sources": sources}), "datasets": datasets}
     )
 
 
-KINDS = ("folder", "synthetic", "series", "nifti")
+# Sections that come in kinds, and the key that tells which: pydantic puts the kind into an error's location.
+KIND_OF = {"sources": "kind", "recordings": "kind", "objective": "name"}
 M = typing.TypeVar("M", bound=BaseModel)
 
 
@@ -132,18 +137,21 @@ def _sentence(model: type[BaseModel], problem: ErrorDetails, name: str, files: d
     loc = problem["loc"]
     if len(loc) >= 2 and loc[0] == "datasets" and loc[1] in files:
         name, loc, model = files[int(loc[1])], loc[2:], Dataset
-    # Discriminated unions put the kind into the location; a person knows only the keys of the file.
+    # A person knows only the keys of the file.
     key = ".".join(
         str(part)
-        for part in loc
-        if part not in KINDS and not str(part).startswith(("constrained", "literal["))
+        for i, part in enumerate(loc)
+        if not _is_kind(loc, i) and not str(part).startswith(("constrained", "literal["))
     )
-    if problem["type"] == "union_tag_not_found":
-        return f"{name}: key '{key}.kind' is missing"
-    if problem["type"] == "union_tag_invalid":
+    if problem["type"].startswith("union_tag"):
         context = problem.get("ctx", {})
+        kind = context["discriminator"].strip("'")
+        if problem["type"] == "union_tag_not_found":
+            return f"{name}: key '{key}.{kind}' is missing"
         valid = [word.strip(" '") for word in context["expected_tags"].split(",")]
-        return f"{name}: key '{key}.kind': unknown kind '{context['tag']}'; {nearest(context['tag'], valid)}"
+        return (
+            f"{name}: key '{key}.{kind}': unknown {kind} '{context['tag']}'; {nearest(context['tag'], valid)}"
+        )
     if problem["type"] == "extra_forbidden":
         return f"{name}: unknown key '{key}'; {nearest(str(loc[-1]), _keys(model, loc[:-1]))}"
     if problem["type"] == "missing":
@@ -156,6 +164,12 @@ def _sentence(model: type[BaseModel], problem: ErrorDetails, name: str, files: d
     return f"{name}: key '{key}': {message[0].lower()}{message[1:]}{shown}"
 
 
+def _is_kind(loc: tuple[int | str, ...], i: int) -> bool:
+    """Whether the part of a location at ``i`` is the kind of a section rather than a key."""
+    before = [part for part in loc[:i] if isinstance(part, str)]
+    return i > 0 and isinstance(loc[i], str) and before[-1] in KIND_OF
+
+
 def _keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
     """Valid keys of the section at ``loc``: walk the annotations, through lists, dicts, unions and defaults."""
     candidates = [model]
@@ -165,7 +179,10 @@ def _keys(model: Any, loc: tuple[int | str, ...]) -> list[str]:
             fields = candidate.model_fields
             if part in fields:
                 following += _models(fields[str(part)].annotation)
-            elif "kind" in fields and part in typing.get_args(fields["kind"].annotation):
+            elif any(
+                key in fields and part in typing.get_args(fields[key].annotation)
+                for key in set(KIND_OF.values())
+            ):
                 following.append(candidate)
         # A list index or the key of a mapping stays where it is.
         candidates = following or candidates

@@ -7,16 +7,21 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from transferscale.errors import nearest
 from transferscale.study.base import Name, Part
-from transferscale.study.corpus import Corpus
+from transferscale.study.corpus import Control, Corpus
 from transferscale.study.dataset import Dataset, Task
+from transferscale.study.label import ambiguous
 from transferscale.study.plan import PlanFor
-from transferscale.study.pretrain import Pretrain
-from transferscale.study.transfer import LABEL_ORDERS, Transfer
+from transferscale.study.pretrain import Ladder, Pretrain
+from transferscale.study.transfer import LABEL_ORDERS, NOTHING_TO_TRANSFER, Transfer
 from transferscale.study.verdict import Claim, KnownAnswer
 
 
 class Study(Part):
-    """Everything that a run depends on. ``datasets`` are YAML files in the user's file, loaded here."""
+    """Everything that a run depends on. ``datasets`` are YAML files in the user's file, loaded here.
+
+    A study of pretraining alone has neither ``datasets`` nor ``transfer`` nor ``verdict``; its ``transfer`` is
+    ``NOTHING_TO_TRANSFER``.
+    """
 
     study: Name = Field(description="name of the study; names its folder under results")
     question: str = Field("", description="one sentence on top of the report")
@@ -27,10 +32,13 @@ class Study(Part):
         "results", description="folder of results: letters, digits, '.', '_', '-' and '/' only"
     )
     corpus: Corpus = Field(description="the videos")
+    controls: list[Control] = Field([], description="control corpora, made of the corpus' own clips")
     pretrain: Pretrain = Field(description="the ladder of checkpoints")
-    datasets: list[Dataset] = Field(min_length=1, description="medical datasets: paths of YAML files")
-    transfer: Transfer = Field(description="the test of the checkpoints")
-    verdict: list[Claim] = Field(min_length=1, description="primary claims, one a task, declared beforehand")
+    datasets: list[Dataset] = Field(
+        [], description="medical datasets: paths of YAML files; default: pretraining alone"
+    )
+    transfer: Transfer = Field(NOTHING_TO_TRANSFER, description="the test of the checkpoints")
+    verdict: list[Claim] = Field([], description="primary claims, one a task, declared beforehand")
     plan: PlanFor | None = Field(None, description="score to plan for, and prices; default: no plan")
     known_answers: list[KnownAnswer] = Field([], description="figures that the baselines must reproduce")
 
@@ -43,6 +51,15 @@ class Study(Part):
     def folder(self) -> str:
         """Folder of this study's results."""
         return f"{self.results}/{self.study}"
+
+    @property
+    def families(self) -> dict[str, Ladder]:
+        """The ladder of every family."""
+        return self.pretrain.families
+
+    def claim_family(self, claim: Claim) -> str:
+        """Family of a claim."""
+        return claim.family or next(iter(self.families))
 
     def dataset(self, name: str) -> Dataset:
         """The dataset of that name."""
@@ -67,6 +84,26 @@ class Study(Part):
         return self.pretrain.budgets.rungs if rung == "last" else int(rung)
 
     @model_validator(mode="after")
+    def _all_or_none(self) -> "Study":
+        given = {
+            "datasets": bool(self.datasets),
+            # The completed study of pretraining alone holds the default.
+            "transfer": "transfer" in self.model_fields_set
+            and (bool(self.datasets) or self.transfer != NOTHING_TO_TRANSFER),
+            "verdict": bool(self.verdict),
+        }
+        missing = [key for key, there in given.items() if not there]
+        if 0 < len(missing) < len(given):
+            raise ValueError(
+                f"key '{missing[0]}' is missing; a study gives 'datasets', 'transfer' and 'verdict', or, for "
+                "pretraining alone, none of them"
+            )
+        for key in ("plan", "known_answers"):
+            if missing and getattr(self, key):
+                raise ValueError(f"key '{key}' needs 'datasets', 'transfer' and 'verdict'")
+        return self
+
+    @model_validator(mode="after")
     def _geometry(self) -> "Study":
         clip, tubelet = self.corpus.clip, self.pretrain.tubelet
         if clip.size % tubelet.size or clip.frames % tubelet.frames:
@@ -83,20 +120,72 @@ class Study(Part):
         return self
 
     @model_validator(mode="after")
-    def _seeds(self) -> "Study":
-        vit = self.pretrain.vit
-        for depth in vit.seeds.by_depth:
-            if depth not in vit.depths:
-                raise ValueError(
-                    f"pretrain.vit.seeds names depth {depth}, which pretrain.vit.depths {vit.depths} lacks"
-                )
-        return self
-
-    @model_validator(mode="after")
     def _names(self) -> "Study":
         names = [dataset.dataset for dataset in self.datasets]
         if len(set(names)) < len(names):
             raise ValueError("datasets: two datasets have the same name")
+        for key, name in [("corpus.name", self.corpus.name), *(("dataset", name) for name in names)]:
+            if ambiguous(name):
+                raise ValueError(
+                    f"{key} '{name}' ends like the name of a control corpus, a fraction or a fold; choose another"
+                )
+        if self.corpus.name in names:
+            raise ValueError(
+                f"corpus.name '{self.corpus.name}' is also the name of a dataset; choose another"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _objective(self) -> "Study":
+        objective, (time, places) = self.pretrain.objective, self._grid()
+        if objective.name in ("mae", "jepa") and places < 2:
+            raise ValueError(
+                f"pretrain.objective '{objective.name}' hides whole tubes, but a clip of size {self.corpus.clip.size} "
+                f"has one alone; lower pretrain.tubelet.size {self.pretrain.tubelet.size}"
+            )
+        if objective.name == "next" and time < 2:
+            raise ValueError(
+                f"pretrain.objective 'next' needs two time steps of tokens, but a clip of {self.corpus.clip.frames} "
+                f"frames has one; lower pretrain.tubelet.frames {self.pretrain.tubelet.frames}"
+            )
+        if objective.name == "supervised":
+            if not self.corpus.labelled:
+                raise ValueError(
+                    "pretrain.objective 'supervised' needs labels; set 'labels' of every folder of corpus.sources"
+                )
+            if self.pretrain.medical:
+                raise ValueError(
+                    "pretrain.medical: recordings have no labels to pretrain on; the objective 'supervised' "
+                    "cannot take them"
+                )
+        return self
+
+    def _grid(self) -> tuple[int, int]:
+        """Time steps and places of a clip's tokens."""
+        clip, tubelet = self.corpus.clip, self.pretrain.tubelet
+        return clip.frames // tubelet.frames, (clip.size // tubelet.size) ** 2
+
+    @model_validator(mode="after")
+    def _beside(self) -> "Study":
+        if bool(self.controls) != (self.pretrain.controls is not None):
+            raise ValueError(
+                "controls and pretrain.controls go together: which control corpora, and what is trained on them"
+            )
+        if len(set(self.controls)) < len(self.controls):
+            raise ValueError("controls: one stands twice")
+        medical = self.pretrain.medical
+        if medical is None:
+            return self
+        for name in medical.datasets:
+            known = [dataset.dataset for dataset in self.datasets]
+            if name not in known:
+                raise ValueError(f"pretrain.medical.datasets: no dataset '{name}'; {nearest(name, known)}")
+        weighted = self.corpus.sources[0].weight is not None
+        if weighted and medical.with_corpus is None and "video+fmri" in medical.arms:
+            raise ValueError(
+                "pretrain.medical.with_corpus is missing: the corpus' sources have weights, so the share of the "
+                "corpus beside the recordings must be told too"
+            )
         return self
 
     @model_validator(mode="after")
@@ -117,11 +206,11 @@ class Study(Part):
         full = self.transfer.read_outs.full
         if full is None:
             return self
+        known = sorted({depth for ladder in self.families.values() for depth in ladder.depths})
         for depth in full.depths:
-            if depth not in self.pretrain.vit.depths:
+            if depth not in known:
                 raise ValueError(
-                    f"transfer.read_outs.full.depths has {depth}, "
-                    f"which pretrain.vit.depths {self.pretrain.vit.depths} lacks"
+                    f"transfer.read_outs.full.depths has {depth}, which no ladder of pretrain has ({known})"
                 )
         for rung in full.rungs:
             if self.rung(rung) > self.pretrain.budgets.rungs:
@@ -129,7 +218,7 @@ class Study(Part):
                     f"transfer.read_outs.full.rungs has {rung}, "
                     f"but pretrain.budgets.rungs is {self.pretrain.budgets.rungs}"
                 )
-        seeds = max(self.pretrain.vit.seeds.at(depth) for depth in full.depths)
+        seeds = max(ladder.seeds.at(depth) for ladder in self.families.values() for depth in full.depths)
         if seeds * full.draws > LABEL_ORDERS:
             raise ValueError(
                 f"transfer.read_outs.full.draws times seeds is {seeds * full.draws}; at most {LABEL_ORDERS}"
@@ -182,7 +271,14 @@ class Study(Part):
             )
         if full is None and not frozen:
             raise ValueError(f"verdict of '{task}': read_out 'full' is not in transfer.read_outs")
-        depths = self.pretrain.vit.depths if frozen or full is None else full.depths
+        family = self.claim_family(claim)
+        if family not in self.families:
+            raise ValueError(
+                f"verdict of '{task}': family '{family}' is not in pretrain; {nearest(family, self.families)}"
+            )
+        depths = self.families[family].depths
+        if full is not None and not frozen:
+            depths = [depth for depth in depths if depth in full.depths]
         labels = self.transfer.labels if frozen or full is None else full.labels
         rungs = (
             range(1, self.pretrain.budgets.rungs + 1)

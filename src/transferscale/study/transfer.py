@@ -81,3 +81,7 @@ class Transfer(Part):
     read_outs: ReadOuts = Field(ReadOuts(), description="which read-out runs where")
 
     _labels_rise = field_validator("labels")(_rising)
+
+
+# A study without medical datasets reads nothing out.
+NOTHING_TO_TRANSFER = Transfer(labels=["all"])

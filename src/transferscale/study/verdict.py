@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from transferscale.study.base import Labels, Part, Positive
+from transferscale.study.pretrain import Family
 
 
 class Claim(Part):
@@ -17,6 +18,7 @@ class Claim(Part):
         "scratch", description="what it is compared with"
     )
     read_out: Literal["ridge", "full"] = Field("full", description="read-out")
+    family: Family | None = Field(None, description="family; default: the first of the study")
     depth: Positive = Field(description="depth")
     rung: Positive | Literal["last"] = Field("last", description="rung")
     n_labels: Labels | Literal["all"] = Field(description="labelled subjects")

@@ -15,7 +15,7 @@ from transferscale.errors import UserError
 from transferscale.medical.reading import View
 from transferscale.models.build import build
 from transferscale.models.checkpoint import load_encoder
-from transferscale.models.video_transformer import VideoTransformer
+from transferscale.models.encoder import VideoEncoder
 from transferscale.transfer.aggregate import membership, moments, shares
 from transferscale.transfer.grams import Grams, view_hash, write_grams
 
@@ -65,13 +65,13 @@ def extract(spec: Mapping[str, Any], view: Path, checkpoint: Path | None, out: P
     )
 
 
-def load(spec: Mapping[str, Any], checkpoint: Path | None) -> VideoTransformer:
+def load(spec: Mapping[str, Any], checkpoint: Path | None) -> VideoEncoder:
     """The encoder of a checkpoint, or random weights of the spec's seed where there is none."""
     model = build(spec["model"], int(spec["seed"])) if checkpoint is None else load_encoder(checkpoint)
     return model.eval()
 
 
-def check_geometry(model: VideoTransformer, data: View, view: Path) -> None:
+def check_geometry(model: VideoEncoder, data: View, view: Path) -> None:
     """Refuse a view whose clips are not of the network's geometry."""
     shape = data.clips(np.zeros(1, dtype=np.int64)).shape[1:]
     wanted = (model.scale.frames, model.scale.size, model.scale.size)
@@ -83,7 +83,7 @@ def check_geometry(model: VideoTransformer, data: View, view: Path) -> None:
 
 
 def layer_grams(
-    model: VideoTransformer, clips: Clips, owner: Rows, subjects: int, memory: int = MEMORY_BYTES
+    model: VideoEncoder, clips: Clips, owner: Rows, subjects: int, memory: int = MEMORY_BYTES
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Gram matrices of every layer, the embedding included, of all windows and subjects.
 

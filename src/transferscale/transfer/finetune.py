@@ -29,8 +29,8 @@ from torch.optim.adamw import adamw
 from transferscale.artefacts import Stopwatch, fingerprint, write_provenance
 from transferscale.errors import UserError
 from transferscale.medical.reading import Splits, View
+from transferscale.models.encoder import VideoEncoder
 from transferscale.models.mup import parameter_groups
-from transferscale.models.video_transformer import VideoTransformer
 from transferscale.transfer.aggregate import membership
 from transferscale.transfer.choice import best
 from transferscale.transfer.features import BATCH_WINDOWS, check_geometry, load
@@ -136,9 +136,7 @@ class Tuner:
         ``steps``, ``batch_subjects``, ``learning_rates``, ``weight_decay`` of the study.
     """
 
-    def __init__(
-        self, encoder: VideoTransformer, clips: Tensor, owner: Rows, options: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, encoder: VideoEncoder, clips: Tensor, owner: Rows, options: Mapping[str, Any]) -> None:
         self.encoder, self.clips, self.owner, self.options = encoder, clips, owner, options
         with torch.no_grad():
             self.start = torch.cat([self.encode(encoder, part) for part in torch.split(clips, BATCH_WINDOWS)])
@@ -173,7 +171,7 @@ class Tuner:
 
     def train(
         self, task: Task, train: Rows, plan: Plan, identity: Sequence[Any]
-    ) -> tuple[VideoTransformer, Head]:
+    ) -> tuple[VideoEncoder, Head]:
         """Fine-tune on the labelled subjects ``train``."""
         for step, model, head in self.run(task, train, plan, identity):
             if step == plan.steps:
@@ -182,7 +180,7 @@ class Tuner:
 
     def run(
         self, task: Task, train: Rows, plan: Plan, identity: Sequence[Any]
-    ) -> Iterator[tuple[int, VideoTransformer, Head]]:
+    ) -> Iterator[tuple[int, VideoEncoder, Head]]:
         """Train for ``plan.steps`` and yield (steps taken, encoder, head) after each."""
         target = self.target(task)
         rows = task.rows(train)
@@ -198,13 +196,13 @@ class Tuner:
             optimiser.step(plan.factor(step))
             yield step + 1, model, head
 
-    def scores(self, model: VideoTransformer, head: Head, task: Task, subjects: Rows) -> Tensor:
+    def scores(self, model: VideoEncoder, head: Head, task: Task, subjects: Rows) -> Tensor:
         """Scores of the task's rows of these subjects, in the order of ``task.rows``."""
         windows = self.windows(subjects)
         features = self.encode(model, self.clips[windows])
         return head(features, self.member(windows, subjects))  # type: ignore[no-any-return]
 
-    def encode(self, model: VideoTransformer, clips: Tensor) -> Tensor:
+    def encode(self, model: VideoEncoder, clips: Tensor) -> Tensor:
         """Final tokens of clips, those of one time step side by side: (windows, times, places * width)."""
         return model(clips).reshape(len(clips), model.grid[0], -1)  # type: ignore[no-any-return]
 
@@ -260,7 +258,7 @@ class Optimiser:
     By torch's functional form, because the class imports torch's compiler, a second a job.
     """
 
-    def __init__(self, model: VideoTransformer, head: Head, plan: Plan, weight_decay: float) -> None:
+    def __init__(self, model: VideoEncoder, head: Head, plan: Plan, weight_decay: float) -> None:
         multipliers = model.scale.multipliers
         self.groups = parameter_groups([model], multipliers, plan.learning_rate, weight_decay)
         # Adam moves each of p weights by about the learning rate, and with it the score of features of unit

@@ -6,9 +6,10 @@ from transferscale.cli.options import Stage
 from transferscale.cli.scaling.compare import compare
 from transferscale.cli.scaling.fit import fit
 from transferscale.cli.scaling.gain import gain
+from transferscale.cli.scaling.isoflop import isoflop
 from transferscale.cli.scaling.plan import plan
 from transferscale.cli.scaling.relative import relative
-from transferscale.cli.scaling.study import checkpoints, curves
+from transferscale.cli.scaling.study import checkpoints, curves, hindsight, ladder, predict
 from transferscale.cli.scaling.transitions import transitions
 
 
@@ -17,5 +18,18 @@ def scaling() -> None:
     """Predictions and losses into scores, gains and laws; works on any CSV or parquet table."""
 
 
-for verb in (fit, compare, gain, plan, relative, transitions, checkpoints, curves):
+for verb in (
+    fit,
+    compare,
+    isoflop,
+    gain,
+    plan,
+    relative,
+    transitions,
+    checkpoints,
+    ladder,
+    curves,
+    predict,
+    hindsight,
+):
     scaling.add_command(verb)

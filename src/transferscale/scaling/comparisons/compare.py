@@ -5,7 +5,7 @@ Every family is fitted by the same law. Draws of the wild cluster bootstrap are 
 difference. The mathematics is in :mod:`transferscale.scaling.comparisons.crossover`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from transferscale.errors import UserError
 from transferscale.scaling.comparisons.crossover import Crossover, Window, crossover, order, outside, p_best
-from transferscale.scaling.comparisons.families import AUTO, Family, common_outcome, fit_families, span
+from transferscale.scaling.comparisons.families import AUTO, Family, Fitted, common_outcome, fit_families
 from transferscale.scaling.comparisons.multiplier import Multiplier, multiplier
 from transferscale.scaling.comparisons.verdict import Setting, verdict
 from transferscale.scaling.fits.fit import BOOTSTRAP, STARTS, Fit
@@ -212,36 +212,83 @@ def compare(
     errors = [_log_error(level, outcome, names[1]) for level in levels]
     options = {"objective": objective, "starts": starts, "bootstrap": bootstrap, "seed": seed}
     fits, unfitted = fit_families(points, law if law == AUTO else form, outcome, names, group, **options)
-    told = [*left_out, *unfitted]
-    if len(fits) < 2:
+    families = {name: Fitted.of(name, one, points[name]) for name, one in fits.items()}
+    return compare_fits(
+        families,
+        outcome,
+        bounds=bounds,
+        target=target,
+        errors=errors,
+        draws=bootstrap,
+        names=names,
+        group=group,
+        left_out=[*left_out, *unfitted],
+        remarks=lambda a, b: [*remarks, *_of_the_pairing(a, b, points)],
+    )
+
+
+def compare_fits(
+    families: Mapping[str, Fitted],
+    outcome: Outcome,
+    *,
+    bounds: tuple[float, float] | None = None,
+    target: float | None = None,
+    errors: Sequence[float] = (),
+    draws: int = BOOTSTRAP,
+    names: tuple[str, str] = ("x", "y"),
+    group: Mapping[str, str] | None = None,
+    left_out: Sequence[str] = (),
+    remarks: Callable[[Family, Family], Sequence[str]] = lambda a, b: (),
+) -> Comparison:
+    """Compare families that are fitted already, all by one law.
+
+    Parameters
+    ----------
+    families
+        Fits by the families' names.
+    outcome
+        What was fitted in all of them.
+    errors
+        Log errors at which scales are compared.
+    draws
+        Resamples of the fits; 0 without intervals.
+    remarks
+        Sentences on a pair of families.
+    bounds, target, names, group, left_out
+        As for :func:`compare`.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two families.
+    """
+    told = list(left_out)
+    if len(families) < 2:
         raise UserError("; ".join(["fewer than two families can be fitted", *told]))
-    spans = [span(points[name]) for name in fits]
+    spans = [one.data for one in families.values()]
     window = Window.of(*(bounds or (min(low for low, _ in spans), max(high for _, high in spans))))
     target = window.high if target is None else target
-    families = [Family.of(name, one, points[name], window, target) for name, one in fits.items()]
+    found = [Family.of(name, one, window, target) for name, one in families.items()]
     setting = Setting(
         window=window,
         target=target,
-        draws=bootstrap,
-        data={one.name: one.data for one in families},
-        independent={one.name: len(one.labels) for one in families},
+        draws=draws,
+        data={one.name: one.data for one in found},
+        independent={one.name: len(one.labels) for one in found},
     )
-    pairs = tuple(
-        _pair(a, b, setting, outcome, errors, [*remarks, *_of_the_pairing(a, b, points)])
-        for a, b in combinations(families, 2)
-    )
-    best, shares = _at_target(families)
+    pairs = tuple(_pair(a, b, setting, outcome, errors, remarks(a, b)) for a, b in combinations(found, 2))
+    best, shares = _at_target(found)
     return Comparison(
-        group=group,
+        group=dict(group or {}),
         x=names[0],
         y=names[1],
         outcome=outcome,
-        fits={one.name: one.fit for one in families},
+        fits={one.name: one.fit for one in found},
         pairs=pairs,
         window=window,
         target=target,
-        p_none_in_range=_p_none(families, window),
-        p_better_at_target={one.name: None if shares is None else shares[one.name] for one in families},
+        p_none_in_range=_p_none(found, window),
+        p_better_at_target={one.name: None if shares is None else shares[one.name] for one in found},
         verdict=verdict([(one.families, one.crossover) for one in pairs], best, shares, setting, told),
         left_out=tuple(told),
     )

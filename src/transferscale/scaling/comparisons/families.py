@@ -37,6 +37,20 @@ class Draws:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """A family's fit, the smallest and largest scale of its points, and the names under which its clusters draw."""
+
+    fit: Fit
+    data: tuple[float, float]
+    labels: frozenset[str]
+
+    @classmethod
+    def of(cls, name: str, fitted: Fit, points: Points) -> "Fitted":
+        """The fit of a family's points. Clusters that share a label vary together, so labels are counted."""
+        return cls(fitted, span(points), frozenset(np.array(_labels(name, points)[1])[~points.held].tolist()))
+
+
+@dataclass(frozen=True)
 class Family:
     """A fitted family and its curve, the logarithm of the error, where it matters."""
 
@@ -59,7 +73,7 @@ class Family:
         return self.fit.form.log_value(self.fit.theta, log_x[:, None])
 
     @classmethod
-    def of(cls, name: str, fitted: Fit, points: Points, window: Window, target: float) -> "Family":
+    def of(cls, name: str, family: Fitted, window: Window, target: float) -> "Family":
         """The curve of a fit and its draws; none where fewer than three clusters vary independently.
 
         Raises
@@ -67,9 +81,8 @@ class Family:
         UserError
             If the curve of a draw is not finite within the window.
         """
-        form, data = fitted.form, span(points)
-        # Clusters that share a label vary together, so labels are counted.
-        labels = frozenset(np.array(_labels(name, points)[1])[~points.held].tolist())
+        fitted, data, labels = family.fit, family.data, family.labels
+        form = fitted.form
         log_x = np.linspace(np.log(data[0]), np.log(data[1]), FINE)
         curve = form.log_value(fitted.theta, log_x[:, None])
         best_at, log_target = float(log_x[curve.argmin()]), float(np.log(target))

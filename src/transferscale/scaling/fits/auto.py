@@ -29,9 +29,9 @@ from transferscale.scaling.fits.fit import (
 )
 from transferscale.scaling.fits.identification import ahead
 from transferscale.scaling.fits.mixture import Mixture
+from transferscale.scaling.fits.solve import Posed
 from transferscale.scaling.laws import MOST_BREAKS
 from transferscale.scaling.laws import law as law_named
-from transferscale.scaling.laws.base import Law
 from transferscale.scaling.metrics import Reals
 
 # m1 is power and m2 is power-floor with the other sign.
@@ -165,27 +165,30 @@ def _mixed(
 ) -> Fit:
     """The weighted mean as a fit of its own; draws are combined one by one, since the laws share them."""
     first = tried[0].prepared
-    form: Law = Mixture(
+    form = Mixture(
         [one.prepared.problem.law for one in tried], [len(one.settled.theta) for one in tried], weights
     )
     theta = np.concatenate([one.settled.theta for one in tried])
     draws = [one.settled.resampled for one in tried if one.settled.resampled is not None]
-    problem = replace(
-        first.problem,
-        law=form,
+    posed = Posed(
+        form,
+        first.problem.log_x,
+        first.problem.weight,
+        first.problem.objective,
         lowest=np.concatenate([one.prepared.problem.lowest for one in tried]),
         highest=np.concatenate([one.prepared.problem.highest for one in tried]),
     )
     # The laws err together, so their standard errors add up.
     spread = sum(w * one.error_beyond for w, one in zip(weights, tried, strict=True))
     return assemble(
-        replace(first, problem=problem),
+        first,
         theta,
         np.concatenate(draws, axis=1) if draws else None,
         identified=dict.fromkeys(form.parameters, True),
         future=float(np.exp(min(2 * 1.959964 * spread, 700.0))),
         tested=(error, plain_guesses(first)),
         ranking=ranking,
+        posed=posed,
     )
 
 

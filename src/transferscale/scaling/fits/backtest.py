@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transferscale.scaling.fits.solve import Problem, optima
-from transferscale.scaling.laws.base import Law, along
+from transferscale.scaling.laws.base import Curve, along
 from transferscale.scaling.metrics import Reals
 
 # Divisions of the points at which a law is tried: from this part of the scales on, and how many.
@@ -16,7 +16,7 @@ def rmsle(log_predicted: Reals, log_y: Reals) -> float:
     return float(np.sqrt(np.mean((log_predicted - log_y) ** 2)))
 
 
-def baselines(law: Law, log_x: Reals, log_y: Reals, held_y: Reals) -> dict[str, float]:
+def baselines(law: Curve, log_x: Reals, log_y: Reals, held_y: Reals) -> dict[str, float]:
     """Errors of 'no better than the best small model' and of 'as the largest one fitted'.
 
     ``log_x`` (points, variables); the largest scale is the largest sum of logarithms of the variables, and of a
@@ -30,7 +30,7 @@ def baselines(law: Law, log_x: Reals, log_y: Reals, held_y: Reals) -> dict[str, 
     }
 
 
-def largest(law: Law, log_x: Reals, top: int) -> npt.NDArray[np.bool_]:
+def largest(law: Curve, log_x: Reals, top: int) -> npt.NDArray[np.bool_]:
     """Which points belong to the ``top`` largest different scales, of a law of a loss to the lowest losses."""
     place = along(law, log_x)
     scales = np.unique(place)
@@ -38,7 +38,7 @@ def largest(law: Law, log_x: Reals, top: int) -> npt.NDArray[np.bool_]:
     return held
 
 
-def enough(law: Law, log_x: Reals) -> bool:
+def enough(law: Curve, log_x: Reals) -> bool:
     """Whether there are as many different scales as parameters, and more than one of every variable."""
     several = all(len(np.unique(column)) > 1 for column in log_x.T)
     return several and len(np.unique(log_x, axis=0)) >= len(law.parameters)

@@ -32,9 +32,9 @@ from transferscale.scaling.fits.remarks import (
     replicate_noise,
 )
 from transferscale.scaling.fits.resample import FEWEST, resample
-from transferscale.scaling.fits.solve import Problem, distinct, followed, with_one_curve
+from transferscale.scaling.fits.solve import Posed, Problem, distinct, followed, with_one_curve
 from transferscale.scaling.laws import law as law_named
-from transferscale.scaling.laws.base import Law
+from transferscale.scaling.laws.base import Curve, Law
 from transferscale.scaling.metrics import Ints, Reals
 
 BOOTSTRAP = 1000
@@ -47,7 +47,7 @@ class Fit:
     """A fitted law with what is needed to judge it and to draw it."""
 
     group: dict[str, str]
-    form: Law
+    form: Curve
     x: tuple[str, ...]
     y: str
     outcome: Outcome
@@ -226,31 +226,7 @@ def fit(
         group=group,
         notes=notes,
     )
-    settled = settle(prepared, starts, bootstrap, seed)
-    problem = prepared.problem
-    drawn = settled.resampled
-    if drawn is None:
-        drawn = normal_draws(problem, settled.theta, settled.spread, seed)
-    judged = _intervals(problem.law.parameters, problem.law.natural(drawn))
-    stuck = at_bounds(problem, settled.theta)
-    return assemble(
-        prepared,
-        settled.theta,
-        settled.resampled,
-        # One run says nothing of how runs differ, and a bound nothing of what lies beyond it.
-        identified={
-            name: prepared.clusters >= FEWEST
-            and name not in stuck
-            and sure
-            and ends is not None
-            and identified(*ends)
-            for (name, ends), sure in zip(
-                judged.items(), determined(problem, settled.alike, seed), strict=True
-            )
-        },
-        future=future_factor(problem, settled.theta, settled.spread, settled.resampled),
-        tested=tested_on_largest(prepared, starts),
-    )
+    return finish(prepared, settle(prepared, starts, bootstrap, seed), starts, seed)
 
 
 @dataclass(frozen=True)
@@ -275,6 +251,34 @@ def settle(prepared: "Prepared", starts: int, bootstrap: int, seed: int) -> Sett
     best = found[distinct(problem, found)][:REFIT_STARTS]
     settled = Settled(best[0], None, spread(problem, best[0], log_y), best, with_one_curve(problem, found))
     return redraw(prepared, settled, bootstrap, seed)
+
+
+def finish(prepared: "Prepared", settled: Settled, starts: int, seed: int) -> Fit:
+    """Judge a settled fit: which parameters the points determine, how well it foretells the largest scale."""
+    problem = prepared.problem
+    drawn = settled.resampled
+    if drawn is None:
+        drawn = normal_draws(problem, settled.theta, settled.spread, seed)
+    judged = _intervals(problem.law.parameters, problem.law.natural(drawn))
+    stuck = at_bounds(problem, settled.theta)
+    return assemble(
+        prepared,
+        settled.theta,
+        settled.resampled,
+        # One run says nothing of how runs differ, and a bound nothing of what lies beyond it.
+        identified={
+            name: prepared.clusters >= FEWEST
+            and name not in stuck
+            and sure
+            and ends is not None
+            and identified(*ends)
+            for (name, ends), sure in zip(
+                judged.items(), determined(problem, settled.alike, seed), strict=True
+            )
+        },
+        future=future_factor(problem, settled.theta, settled.spread, settled.resampled),
+        tested=tested_on_largest(prepared, starts),
+    )
 
 
 def redraw(prepared: "Prepared", settled: Settled, bootstrap: int, seed: int) -> Settled:
@@ -375,6 +379,7 @@ def assemble(
     future: float,
     tested: tuple[float | None, dict[str, float]],
     ranking: Sequence[Mapping[str, Any]] = (),
+    posed: Posed | None = None,
 ) -> Fit:
     """Put a fit together from its coordinates: parameters, intervals, errors, warnings.
 
@@ -386,8 +391,10 @@ def assemble(
         Error of the law on the largest scale, held out, and the baselines' errors.
     ranking
         Laws that were tried, for a choice among them.
+    posed
+        The curve at the points, where it is not the prepared law but one put together from several.
     """
-    problem, log_y = prepared.problem, prepared.log_y
+    problem, log_y = posed or prepared.problem, prepared.log_y
     form, log_x = problem.law, problem.log_x
     fitted = form.log_value(theta, log_x)
     natural = dict(zip(form.parameters, map(float, form.natural(theta)), strict=True))

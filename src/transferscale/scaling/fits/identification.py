@@ -8,7 +8,7 @@ outcomes that are taken to be known to nine digits at best.
 import numpy as np
 
 from transferscale.scaling.fits.solve import Problem
-from transferscale.scaling.laws.base import Law, along
+from transferscale.scaling.laws.base import Curve, along
 from transferscale.scaling.metrics import Reals
 
 # A parameter is identified if its 95 % interval excludes 0 and its ends differ by less than this factor.
@@ -86,14 +86,14 @@ def identified(low: float, high: float) -> bool:
     return low * high > 0 and far < IDENTIFIED_FACTOR * near
 
 
-def ahead(law: Law, log_x: Reals) -> Reals:
+def ahead(law: Curve, log_x: Reals) -> Reals:
     """Where the future is judged, (variables,): twice the largest scale; for a law of a loss, a loss that is lower
     than the lowest by a quarter of the range of the points (of its logarithm)."""
     farthest: Reals = log_x[along(law, log_x).argmax()]
     return farthest - LOWER * np.ptp(log_x) if law.rises else farthest + np.log(BEYOND)
 
 
-def ahead_words(law: Law, log_x: Reals) -> str:
+def ahead_words(law: Curve, log_x: Reals) -> str:
     """Where that is, in words."""
     if law.rises:
         return f"at a loss of {float(np.exp(ahead(law, log_x)[0])):.4g}"

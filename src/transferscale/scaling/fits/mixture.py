@@ -1,11 +1,11 @@
-"""Several laws as one: the weighted mean of their curves in log y."""
+"""Several laws as one: the weighted mean of their curves in log y. It is put together from fits, not fitted itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from transferscale.scaling.laws.base import Law
+from transferscale.scaling.laws.base import Curve
 from transferscale.scaling.metrics import Reals
 
 
@@ -15,7 +15,7 @@ class Mixture:
     name: ClassVar[str] = "auto"
     rises: ClassVar[bool | None] = None
 
-    def __init__(self, members: Sequence[Law], sizes: Sequence[int], weights: Sequence[float]) -> None:
+    def __init__(self, members: Sequence[Curve], sizes: Sequence[int], weights: Sequence[float]) -> None:
         self.members = tuple(members)
         self.sizes = tuple(sizes)
         self.weights = tuple(weights)
@@ -51,22 +51,9 @@ class Mixture:
         parts = zip(self.members, self._parts(theta), self.weights, strict=True)
         return np.concatenate([weight * law.jacobian(own, log_x) for law, own, weight in parts], -1)
 
-    def starts(self, log_x: Reals, log_y: Reals) -> Reals:
-        """None: a mixture is put together from fits, not fitted."""
-        raise NotImplementedError("a mixture is not fitted itself")
-
-    def bounds(self, log_x: Reals, log_y: Reals) -> tuple[Reals, Reals]:
-        """Those of the members."""
-        low, high = zip(*(law.bounds(log_x, log_y) for law in self.members), strict=True)
-        return np.concatenate(low), np.concatenate(high)
-
     def natural(self, theta: Reals) -> Reals:
         """The weights."""
         return np.broadcast_to(np.array(self.weights), (*theta.shape[:-1], len(self.weights)))
-
-    def coordinates(self, natural: Mapping[str, float]) -> Reals:
-        """Not told by the weights."""
-        raise NotImplementedError("the weights of a mixture do not tell its curve")
 
     def derived(self, theta: Reals, log_x: Reals) -> dict[str, Reals]:
         """Slope of log y in log x at the largest scale."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from transferscale.errors import UserError, nearest
-from transferscale.scaling.laws.base import Law
+from transferscale.scaling.laws.base import Curve
 from transferscale.scaling.metrics import Reals
 
 BETTER = ("auto", "lower", "higher")
@@ -46,7 +46,7 @@ class Outcome:
 
 
 def outcome_of(
-    law: Law,
+    law: Curve,
     log_x: Reals,
     y: Reals,
     name: str,
@@ -60,7 +60,7 @@ def outcome_of(
 
 
 def outcome_by(
-    law: Law,
+    law: Curve,
     along: float,
     y: Reals,
     name: str,

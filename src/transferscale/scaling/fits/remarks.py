@@ -6,8 +6,8 @@ import numpy as np
 
 from transferscale.scaling.fits.identification import identified
 from transferscale.scaling.fits.resample import FEWEST, RELIABLE
-from transferscale.scaling.fits.solve import Problem
-from transferscale.scaling.laws.base import Law
+from transferscale.scaling.fits.solve import Posed
+from transferscale.scaling.laws.base import Curve
 from transferscale.scaling.metrics import Reals
 
 # Residuals this many times the noise between replicates say that the form of the law is wrong.
@@ -31,7 +31,7 @@ def replicate_noise(log_x: Reals, log_y: Reals) -> float | None:
     return float(np.sqrt(((log_y - mean[place.ravel()]) ** 2).sum() / freedom))
 
 
-def of_the_data(law: Law, log_x: Reals, clusters: int, named: bool, drawn: bool) -> list[str]:
+def of_the_data(law: Curve, log_x: Reals, clusters: int, named: bool, drawn: bool) -> list[str]:
     """Remarks on the points: too few scales, too short a span, too few clusters."""
     warnings = []
     scales = len(np.unique(log_x, axis=0))
@@ -50,7 +50,7 @@ def of_the_data(law: Law, log_x: Reals, clusters: int, named: bool, drawn: bool)
 
 
 def of_what_follows(
-    law: Law,
+    law: Curve,
     log_x: Reals,
     derived: Mapping[str, float],
     intervals: Mapping[str, tuple[float, float] | None],
@@ -73,7 +73,7 @@ def of_what_follows(
 
 
 def of_the_fit(
-    problem: Problem,
+    problem: Posed,
     theta: Reals,
     natural: Mapping[str, float],
     verdicts: Mapping[str, bool],
@@ -110,7 +110,7 @@ def of_the_fit(
     return warnings
 
 
-def at_bounds(problem: Problem, theta: Reals) -> list[str]:
+def at_bounds(problem: Posed, theta: Reals) -> list[str]:
     """Parameters that move when a coordinate at its bound is moved; a descent may stop just short of one."""
     width = problem.highest - problem.lowest
     near = np.where(np.isfinite(width), AT_BOUND * width, 0.0)

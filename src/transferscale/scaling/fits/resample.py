@@ -198,7 +198,7 @@ def webb(name: str, draws: int, seed: int) -> Reals:
 
 def _webb_step(name: str, draws: int, seed: int) -> npt.NDArray[np.int8]:
     """Which of the six: -3 to 3 without 0, in a byte, since a table may have as many clusters as rows."""
-    rng = _generator(name, seed)
+    rng = generator(name, seed)
     size = rng.integers(1, len(WEBB) + 1, draws)
     step: npt.NDArray[np.int8] = (size * (rng.integers(0, 2, draws) * 2 - 1)).astype(np.int8)
     return step
@@ -206,10 +206,11 @@ def _webb_step(name: str, draws: int, seed: int) -> npt.NDArray[np.int8]:
 
 def exponential(name: str, draws: int, seed: int) -> npt.NDArray[np.float32]:
     """Exponential draws of one cluster, mean 1, shape (draws,), decided by its name."""
-    return _generator(name, seed).standard_exponential(draws, dtype=np.float32)
+    return generator(name, seed).standard_exponential(draws, dtype=np.float32)
 
 
-def _generator(name: str, seed: int) -> np.random.Generator:
+def generator(name: str, seed: int) -> np.random.Generator:
+    """Random numbers of one cluster, decided by its name."""
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from transferscale.scaling.fits.objectives import Log1pLsq, LogLsq, Objective
-from transferscale.scaling.laws.base import Law
+from transferscale.scaling.laws.base import Curve, Law
 from transferscale.scaling.metrics import Ints, Reals
 
 # Steps of a fit, and of a refit to a resample, which starts near its optimum.
@@ -25,23 +25,15 @@ SAME_CURVE = 1e-6
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A law, points and an objective. ``log_x`` (points, variables), ``weight`` (points,)."""
+class Posed:
+    """A curve, points and an objective. ``log_x`` (points, variables), ``weight`` (points,)."""
 
-    law: Law
+    law: Curve
     log_x: Reals
     weight: Reals
     objective: Objective
     lowest: Reals
     highest: Reals
-
-    @classmethod
-    def of(
-        cls, law: Law, log_x: Reals, log_y: Reals, objective: Objective, weight: Reals | None = None
-    ) -> "Problem":
-        """With the law's bounds for these points."""
-        low, high = law.bounds(log_x, log_y)
-        return cls(law, log_x, np.ones(len(log_x)) if weight is None else weight, objective, low, high)
 
     def residual(self, theta: Reals, log_y: Reals) -> Reals:
         """On the objective's scale, shape (problems, points)."""
@@ -67,6 +59,21 @@ class Problem:
         """The same for residuals (problems, points)."""
         found = self.objective.value(residual, self.weight if weight is None else weight)
         return np.where(np.isfinite(found), found, np.inf)
+
+
+@dataclass(frozen=True)
+class Problem(Posed):
+    """The same of a law that can be fitted."""
+
+    law: Law
+
+    @classmethod
+    def of(
+        cls, law: Law, log_x: Reals, log_y: Reals, objective: Objective, weight: Reals | None = None
+    ) -> "Problem":
+        """With the law's bounds for these points."""
+        low, high = law.bounds(log_x, log_y)
+        return cls(law, log_x, np.ones(len(log_x)) if weight is None else weight, objective, low, high)
 
 
 def optima(problem: Problem, log_y: Reals, follow: int) -> tuple[Reals, Reals]:

@@ -135,12 +135,12 @@ def to_draw(found: Gains) -> list[dict[str, Any]]:
 
 
 def as_text(rows: Sequence[Mapping[str, Any]], delimiter: str = ",") -> str:
-    """Rows as a table of text with a header; sentences of a list are put behind each other."""
+    """Rows as a table of text with a header; what stands in a list is put behind each other."""
     wide, out = [_flat(row) for row in rows], io.StringIO()
     writer = csv.DictWriter(out, list(wide[0]), delimiter=delimiter, lineterminator="\n")
     writer.writeheader()
     for row in wide:
-        writer.writerow({key: "; ".join(v) if isinstance(v, list) else v for key, v in row.items()})
+        writer.writerow({key: "; ".join(map(str, v)) if isinstance(v, list) else v for key, v in row.items()})
     return out.getvalue()
 
 

@@ -1,6 +1,6 @@
 """What every law has in common.
 
-A law is a function of scale in coordinates in which a fit is easy (logarithms of positive parameters), and
+A curve is a function of scale in coordinates in which a fit is easy (logarithms of positive parameters), and
 speaks to people in its natural parameters. ``theta`` has shape (..., coordinates), ``log_x`` the natural
 logarithm of the variables, (points, variables); values are natural logarithms of the outcome, (..., points),
 so that a thousand resamples are fitted at once.
@@ -21,14 +21,14 @@ SMALLEST_EXPONENT, LARGEST_EXPONENT = 1e-3, 10.0
 LARGEST_LOG = 700.0
 
 
-def along(law: "Law", log_x: Reals) -> Reals:
+def along(law: "Curve", log_x: Reals) -> Reals:
     """How far along points (points, variables) are, (points,): by scale, or for a law of a loss by how low it is."""
     total: Reals = log_x.sum(-1)
     return -total if law.rises else total
 
 
-class Law(Protocol):
-    """A law of scale. Adding one is one class in one file of this folder."""
+class Curve(Protocol):
+    """A fitted function of scale: what is told, drawn and extrapolated."""
 
     name: ClassVar[str]
     rises: ClassVar[bool | None]
@@ -57,6 +57,18 @@ class Law(Protocol):
         """Its derivative by the coordinates, shape (..., points, coordinates)."""
         ...
 
+    def natural(self, theta: Reals) -> Reals:
+        """The parameters that are reported, shape (..., parameters)."""
+        ...
+
+    def derived(self, theta: Reals, log_x: Reals) -> dict[str, Reals]:
+        """What people act on, each of shape (...), for the fitted points ``log_x``."""
+        ...
+
+
+class Law(Curve, Protocol):
+    """A law of scale, which can be fitted. Adding one is one class in one file of this folder."""
+
     def starts(self, log_x: Reals, log_y: Reals) -> Reals:
         """Starting points for the outcome ``log_y`` (points,), shape (starts, coordinates)."""
         ...
@@ -65,16 +77,8 @@ class Law(Protocol):
         """Lowest and highest coordinates, shapes (coordinates,)."""
         ...
 
-    def natural(self, theta: Reals) -> Reals:
-        """The parameters that are reported, shape (..., parameters)."""
-        ...
-
     def coordinates(self, natural: Mapping[str, float]) -> Reals:
         """The coordinates of given natural parameters, shape (coordinates,)."""
-        ...
-
-    def derived(self, theta: Reals, log_x: Reals) -> dict[str, Reals]:
-        """What people act on, each of shape (...), for the fitted points ``log_x``."""
         ...
 
 

@@ -52,7 +52,7 @@ class Panel:
     """One plot: layers from back to front, its words, and what it says to who cannot see it.
 
     ``ruler`` is the layer that only the interactive version has, and lies behind the others; ``notes`` are
-    sentences that stand below the plot on a page.
+    sentences that stand below the plot on a page, ``name`` that of a file of its own.
     """
 
     plane: Plane
@@ -62,6 +62,7 @@ class Panel:
     description: str
     ruler: alt.Chart | None = None
     notes: Sequence[str] = ()
+    name: str | None = None
 
     def still(self, titled: bool = True) -> alt.LayerChart:
         """The plot for a file; with its title unless a page writes that."""

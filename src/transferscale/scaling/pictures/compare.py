@@ -59,6 +59,15 @@ def picture(comparisons: Sequence[Comparison]) -> Picture:
     return Picture(title, [_key(comparisons), *differing(xs, ys)], panels, columns)
 
 
+def panel(one: Comparison, pixels: tuple[int, int], name: str) -> Panel:
+    """One comparison as a panel of another picture; ``name`` is unique there."""
+    reaches = _reaches(one)
+    ends = (min(r.start for r in reaches.values()), max(r.end for r in reaches.values()))
+    x = laws.scale_axis(next(iter(one.fits.values())), ends)
+    y = laws.value_axis([*one.fits.values()], [(r.start, r.end) for r in reaches.values()])
+    return _panel(one, reaches, Plane(x, y, *pixels), name)
+
+
 def _key(comparisons: Sequence[Comparison]) -> str:
     """What the marks mean, of those that are there."""
     fits = [one for comparison in comparisons for one in comparison.fits.values()]

@@ -1,0 +1,26 @@
+"""A batch of clips, as the data hands it to an objective."""
+
+from typing import NamedTuple
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from transferscale.pretrain.counter import Draw
+
+
+class Batch(NamedTuple):
+    """Clips of one step.
+
+    Attributes
+    ----------
+    clip
+        Luminance, of about zero mean and unit SD, (batch, time, height, width).
+    draw
+        What may be random about each clip at this visit.
+    label
+        Class of each clip, -1 where the corpus has none, (batch,).
+    """
+
+    clip: Float[Tensor, "batch time height width"]
+    draw: Draw
+    label: Int[Tensor, " batch"]
