@@ -2,7 +2,7 @@
 
     python -m benchmarks.mup CORPUS [--out docs/benchmarks/mup.md]
 
-CORPUS is a folder with ``clips/`` and ``clips.parquet``, as ``make demo`` makes it (results/demo/corpus/motion).
+CORPUS is a folder with ``clips/`` and ``clips.parquet``, such as results/ladder-cpu/corpus/motion.
 Coordinate check (Yang et al. 2022, arXiv 2203.03466): how much a few steps of training change the output of the
 encoder and of the decoder, in RMS, must not depend on the size. Sweep: the same budget at every base learning rate, a
 few seeds each, loss on held-out clips; the best rate is the vertex of a parabola in log rate through the points around
@@ -27,7 +27,7 @@ TUBELET = {"frames": 2, "size": 8}
 BATCH, HELDOUT, WARMUP, DECAY = 32, 128, 0.1, 0.2
 # The sweep's sizes, budgets and rates; the coordinate check's sizes and steps.
 DEPTHS, CLIPS, SEEDS = (1, 3, 6), 6400, 3
-RATES = tuple(1e-3 * 2.0 ** (k / 1.0) for k in range(0, 7))
+RATES = tuple(5e-4 * 2.0**k for k in range(6))
 CHECKED, STEPS, CHECK_RATE = (1, 2, 4, 8, 12), 10, 4e-3
 Reals = npt.NDArray[np.float64]
 
@@ -210,10 +210,11 @@ def page(
         best, told = [], []
         for depth in DEPTHS:
             own = by_depth(losses, family, depth)
-            rate, (low, high) = best_rate(np.array(RATES), own.mean(axis=1)), interval(np.array(RATES), own)
+            rate, between = best_rate(np.array(RATES), own.mean(axis=1)), interval(np.array(RATES), own)
             best.append(rate)
+            span = "" if between is None else f" ({between[0]:.1e} to {between[1]:.1e})"
             row = " | ".join(f"{value:.4f}" for value in own.mean(axis=1))
-            told.append(f"| {depth} | {row} | {rate:.2e} ({low:.1e} to {high:.1e}) |")
+            told.append(f"| {depth} | {row} | {rate:.2e}{span} |")
         lines += [
             f"## {family}",
             "",

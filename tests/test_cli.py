@@ -46,6 +46,7 @@ def test_a_mistake_in_the_input_is_one_sentence_and_status_1(tmp_path):
 def test_wrong_usage_is_status_2():
     assert run("corpus", "index").returncode == 2
     assert run("corpus", "nonsense").returncode == 2
+    assert run("pretrain", "ladder", "--price", "-1").returncode == 2
 
 
 def test_the_schema_of_a_study_is_json():

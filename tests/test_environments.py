@@ -60,7 +60,7 @@ def test_every_rule_names_an_environment_that_exists(root):
 
 
 def test_the_malicious_lightning_releases_are_shut_out(root):
-    lightning = next(r for r in requirements(root) if r.name == "lightning")
+    lightning = next(r for r in requirements(root) if r.name == "lightning-fabric")
     assert not lightning.specifier.contains("2.6.2")
     assert not lightning.specifier.contains("2.6.3")
 

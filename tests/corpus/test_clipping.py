@@ -17,7 +17,7 @@ from transferscale.corpus.photographs import photograph
 from transferscale.corpus.reading import square
 from transferscale.corpus.synth import encode
 from transferscale.errors import UserError
-from transferscale.tables import read_table
+from transferscale.tables import read_table, write_table
 
 SPEC: dict[str, Any] = {
     "clip": {"frames": 4, "size": 16, "stride": 3},
@@ -59,7 +59,7 @@ videos = st.sets(st.integers(0, 10**6).map(str), min_size=2, max_size=40)
 @settings(max_examples=100, deadline=None)
 @given(videos=videos, heldout=st.floats(0.01, 0.99), seed=st.integers(0, 5))
 def test_both_sides_have_a_video(videos: set[str], heldout: float, seed: int) -> None:
-    assert set(split(videos, heldout, seed).values()) == {"train", "heldout"}
+    assert set(split(videos, heldout, seed, {}).values()) == {"train", "heldout"}
 
 
 @settings(max_examples=50, deadline=None)
@@ -68,13 +68,23 @@ def test_adding_videos_moves_none(videos: set[str], more: set[str]) -> None:
     # Two anchors, one on each side by their hash, so that no video had to be moved.
     low = next(str(i) for i in range(1000) if uniform(f"0:{i}") < 0.3)
     high = next(str(i) for i in range(1000) if uniform(f"0:{i}") > 0.7)
-    before, after = split(videos | {low, high}, 0.5, 0), split(videos | more | {low, high}, 0.5, 0)
+    before, after = (split(names | {low, high}, 0.5, 0, {}) for names in (videos, videos | more))
     assert before.items() <= after.items()
 
 
 def test_the_share_held_out_is_near_what_was_asked_for() -> None:
-    sides = list(split({str(i) for i in range(5000)}, 0.1, 7).values())
+    sides = list(split({str(i) for i in range(5000)}, 0.1, 7, {}).values())
     assert sides.count("heldout") / 5000 == pytest.approx(0.1, abs=0.02)
+
+
+@settings(max_examples=50, deadline=None)
+@given(videos=videos, heldout=st.floats(0.01, 0.99), which=st.integers(1, 3))
+def test_a_side_that_the_source_fixes_holds(videos: set[str], heldout: float, which: int) -> None:
+    fixed = {video: ("train", "heldout")[int(video) % 2] for video in sorted(videos)[::which]}
+    sides = split(videos, heldout, 0, fixed)
+    assert fixed.items() <= sides.items()
+    assert sides.keys() == videos
+    assert len(fixed) == len(videos) or set(sides.values()) == {"train", "heldout"}
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +162,22 @@ def test_no_video_is_on_both_sides(corpus: Path) -> None:
     sides = {(r["video_id"], r["split"]) for r in rows}
     assert len(sides) == len({video for video, _ in sides})
     assert {side for _, side in sides} == {"train", "heldout"}
+
+
+def test_a_fraction_keeps_whole_videos(corpus: Path) -> None:
+    rows = [r for r in read_table(corpus / "clips.parquet", "clips").to_pylist() if not r["dropped"]]
+    ranks = {(r["video_id"], r["fraction_rank"]) for r in rows}
+    assert len(ranks) == len({video for video, _ in ranks}) == len({rank for _, rank in ranks}) < len(rows)
+
+
+def test_synthetic_videos_of_one_side_alone_are_told(corpus: Path, tmp_path: Path) -> None:
+    rows = read_table(corpus / "manifest.parquet", "manifest").to_pylist()
+    write_table(tmp_path / "m.parquet", "manifest", [{**row, "split": "train"} for row in rows])
+    with pytest.raises(
+        UserError, match=r"all 4 videos .* of the side 'train'; add videos, or choose another"
+    ):
+        cut(SPEC, tmp_path / "m.parquet", tmp_path / "clips", tmp_path / "clips.parquet", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.parquet"]
 
 
 def test_bytes_do_not_depend_on_threads(corpus: Path, tmp_path: Path) -> None:

@@ -172,11 +172,12 @@ def test_videos_are_found_in_an_order_of_their_own(tmp_path: Path) -> None:
 
 def test_the_synthetic_source_reads_the_folder_it_is_given(tmp_path: Path) -> None:
     write(tmp_path / "made" / "m.mp4", 0)
-    (tmp_path / "made" / "labels.csv").write_text("video,label\nm.mp4,still\n")
+    (tmp_path / "made" / "labels.csv").write_text("video,label,split\nm.mp4,still,heldout\n")
     spec = {"sources": [{"kind": "synthetic"}], "max_quarantined": 0.5}
     index(spec, tmp_path / "made", tmp_path / "m.parquet", 1)
     (row,) = read_table(tmp_path / "m.parquet", "manifest").to_pylist()
-    assert (row["source"], row["licence"], row["label"]) == ("0:synthetic", "generated here", "still")
+    assert (row["source"], row["licence"]) == ("0:synthetic", "generated here")
+    assert (row["label"], row["split"]) == ("still", "heldout")
     with pytest.raises(UserError, match=r"corpus.sources.0.*--synthetic"):
         index(spec, None, tmp_path / "m.parquet", 1)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from transferscale.corpus.photographs import PHOTOGRAPHS, photograph
 from transferscale.corpus.shots import find_shots, hard_cuts
 
-NAMES = [inside.split("/")[-1].split(".")[0] for _, inside in PHOTOGRAPHS]
+NAMES = [inside.split("/")[-1].split(".")[0] for _, inside, _ in PHOTOGRAPHS]
 
 
 def pan(name: str, frames: int, step: int = 1) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The synthetic corpus: reproducible, moving, natural in its statistics."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,20 @@ import numpy as np
 import pytest
 
 from transferscale.corpus.motion import film, render, scene
-from transferscale.corpus.photographs import PHOTOGRAPHS, photograph
+from transferscale.corpus.photographs import PHOTOGRAPHS, photograph, photographs_of
 from transferscale.corpus.statistics import TARGETS, motion, summary
-from transferscale.corpus.synth import write_videos
+from transferscale.corpus.synth import split_of, write_videos
 
-SPEC = {"verb": 1, "kind": "synthetic", "seed": 5, "files": 3, "seconds": 1.0, "fps": 8, "size": 48}
+SPEC = {
+    "verb": 1,
+    "kind": "synthetic",
+    "seed": 5,
+    "heldout": 0.4,
+    "files": 3,
+    "seconds": 1.0,
+    "fps": 8,
+    "size": 48,
+}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -29,6 +39,44 @@ def test_the_same_spec_gives_the_same_bytes_whatever_the_threads(tmp_path: Path)
     assert one.items() <= two.items()
     assert labels[1].startswith(labels[0])
     assert (tmp_path / "one.prov.json").exists()
+
+
+def photographs_in(seed: int, number: int, split: str) -> set[int]:
+    drawn = scene(seed, number, photographs_of(seed, split))
+    surfaces = [drawn.background, *(shape.texture for shape in drawn.shapes)]
+    return {surface.which for surface in surfaces if surface is not None}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_held_out_videos_show_a_photograph_of_every_kind(seed: int) -> None:
+    kinds = [PHOTOGRAPHS[which][-1] for which in photographs_of(seed, "heldout")]
+    assert sorted(kinds) == ["living", "scene", "thing"]
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_no_photograph_is_shown_on_both_sides(seed: int) -> None:
+    shown: dict[str, set[int]] = {"train": set(), "heldout": set()}
+    for number in range(400):
+        split = split_of(number, 0.2)
+        shown[split] |= photographs_in(seed, number, split)
+    assert not shown["train"] & shown["heldout"]
+    assert shown["train"] | shown["heldout"] == set(range(len(PHOTOGRAPHS)))
+    assert len(shown["heldout"]) == 3
+
+
+@pytest.mark.parametrize("heldout", [0.01, 0.1, 0.3, 0.5, 0.9])
+def test_held_out_videos_are_spread_evenly_from_the_first_on(heldout: float) -> None:
+    sides = [split_of(number, heldout) for number in range(500)]
+    assert sides[0] == "heldout"
+    for count in (10, 100, 500):
+        assert abs(sides[:count].count("heldout") - count * heldout) <= 1
+
+
+def test_the_labels_tell_the_side(tmp_path: Path) -> None:
+    write_videos(SPEC, tmp_path / "v", threads=1)
+    with (tmp_path / "v" / "labels.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["split"] for row in rows] == ["heldout", "train", "heldout"]
 
 
 def test_seeds_and_numbers_give_different_films() -> None:

@@ -125,5 +125,8 @@ def test_a_deeper_network_costs_more_at_any_ratio(depth: int, ratio: float, fami
 def test_what_leaves_nothing_to_predict_is_refused() -> None:
     with pytest.raises(ValueError, match="no following one"):
         work_of(scale(1, 2, 16, TUBELET), OPTIONS["next"])
+    for name in ("mae", "jepa"):
+        with pytest.raises(ValueError, match="one place has no tube to hide"):
+            work_of(scale(1, 4, 8, TUBELET), OPTIONS[name])
     with pytest.raises(ValueError, match="unknown objective"):
         work_of(scale(1, 4, 16, TUBELET), {"name": "mea"})

@@ -46,13 +46,15 @@ def test_multipliers_are_one_at_depth_one_and_those_of_completep_above() -> None
     assert [getattr(four, name) for name in names] == [1 / 4, 1 / 2, 1 / 4, 4.0, 1 / 16, 1 / 4, 1 / 4]
 
 
+def test_a_clip_may_be_one_place_wide() -> None:
+    assert scale(1, 16, 8, TUBELET).places == 1
+
+
 def test_a_shape_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="not divisible"):
         scale(1, 15, 32, TUBELET)
     with pytest.raises(ValueError, match="at least 1"):
         scale(0, 16, 32, TUBELET)
-    with pytest.raises(ValueError, match="none can be masked"):
-        scale(1, 16, 8, TUBELET)
     with pytest.raises(ValueError, match="unknown family"):
         scale(1, 16, 32, TUBELET, "resnet")
     with pytest.raises(ValueError, match="unknown attention"):

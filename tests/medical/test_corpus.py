@@ -26,10 +26,10 @@ def table_of(small: Made, fold: int, repeat: int = 0, task: str = "group") -> Pa
     return out
 
 
-def opened(small: Made, table: Path, video: Path) -> Corpus:
+def opened(small: Made, table: Path, video: Path, augment: bool = False) -> Corpus:
     """The corpus of a rung that is trained on the recordings alone and tested on video."""
     model = {**rung_spec()["model"], "frames": 16, "size": 32}
-    part = {"name": table.parent.name, "source": None, "fraction": 1.0, "weight": None}
+    part = {"name": table.parent.name, "source": None, "fraction": 1.0, "weight": None, "augment": augment}
     spec = rung_spec(model=model, parts=[part], batch=4)
     return open_corpus(spec, [small.view], [table], video / "clips", video / "clips.parquet")
 
@@ -62,11 +62,16 @@ def test_a_trunk_of_a_fold_reads_training_subjects_alone(
 def test_windows_come_as_they_are_in_the_view(small: Made, video: Path) -> None:
     found, view = opened(small, table_of(small, 0), video), View(small.view)
     (group,) = found.train
-    stream = ClipStream(found, 0, 8, 1.0)
+    stream = ClipStream(found, 0, 8, crop=0.25)
     for clip, name in zip(stream.at(0).clip.numpy(), stream.names(0), strict=True):
         stored = view.clips(group.clips.rows[[group.clips.names.index(name)]])[0]
-        assert np.array_equal(clip, stored) or np.array_equal(clip, stored[..., ::-1])
+        assert np.array_equal(clip, stored)
     assert (found.heldout.scale.mean, found.heldout.scale.sd) != (0.0, 1.0)
+
+
+def test_recordings_are_never_mirrored(small: Made, video: Path) -> None:
+    with pytest.raises(UserError, match=r"part 'small-k0' holds recordings, .* set its 'augment' to false"):
+        opened(small, table_of(small, 0), video, augment=True)
 
 
 def test_every_window_has_a_row_and_a_reason_if_it_is_left_out(small: Made) -> None:

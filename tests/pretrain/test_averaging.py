@@ -50,8 +50,6 @@ def test_a_rung_with_an_average_trains_as_without_and_finishes_as_its_average(
     one, other = (json.loads((f / "model.json").read_text()) for f in (plain, with_average))
     assert one["train_loss"] == other["train_loss"]
     assert one["heldout_loss"] != other["heldout_loss"]
-    trunk = torch.load(with_average / "trunk.ckpt", weights_only=True)["state_dict"]
-    names = [name for name in trunk if name.startswith("average.module.")]
-    assert {name.removeprefix("average.module.") for name in names} == {
-        name.removeprefix("networks.") for name in trunk if name.startswith("networks.")
-    }
+    trunk = torch.load(with_average / "trunk.ckpt", weights_only=True)
+    assert {f"module.{name}" for name in trunk["networks"]} == trunk["average"].keys() - {"n_averaged"}
+    assert trunk["average"]["n_averaged"] == trunk["step"]

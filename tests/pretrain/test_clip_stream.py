@@ -11,11 +11,12 @@ from transferscale.clips.store import ClipStore, ClipWriter
 from transferscale.errors import UserError
 from transferscale.pretrain.counter import identify
 from transferscale.pretrain.data import ClipStream, Corpus, Moments, batches, moments, open_corpus
+from transferscale.pretrain.probe import probe_metric
 from transferscale.tables import read_table, write_table
 
 
 def part(name: str = "motion", **changes: Any) -> dict[str, Any]:
-    return {"name": name, "source": None, "fraction": 1.0, "weight": None, **changes}
+    return {"name": name, "source": None, "fraction": 1.0, "weight": None, "augment": True, **changes}
 
 
 def opened(*folders: Path, heldout: Path | None = None, **changes: Any) -> Corpus:
@@ -88,9 +89,9 @@ def test_clips_seen_for_the_first_time_are_counted(stream: ClipStream) -> None:
 
 
 def test_a_stream_that_starts_later_goes_on_as_if_it_had_run(corpus: Path, stream: ClipStream) -> None:
-    later = ClipStream(opened(corpus), stream.seed, stream.batch, stream.crop, start=6)
-    clip, draw, label = next(iter(later))
-    expected, names, labels = stream.at(6)
+    later = ClipStream(opened(corpus), stream.seed, stream.batch, stream.crop)
+    clip, draw, label = later.at(6)
+    expected, names, labels = [stream.at(step) for step in range(7)][-1]
     assert np.array_equal(draw.ids, names.ids)
     assert np.array_equal(draw.visit, names.visit)
     assert bool((clip == expected).all())
@@ -141,6 +142,27 @@ def test_parts_without_weights_are_seen_by_their_number_of_clips(corpus: Path, o
     assert sum(name.startswith("w") for name in names) == 72
     assert stream.unique_until(45) == 45
     assert all(names.count(name) == 8 for name in set(names))
+
+
+def test_clips_of_a_part_that_is_not_augmented_come_as_they_are(corpus: Path, other: Path) -> None:
+    parts = [part(corpus.name), part(other.name, augment=False)]
+    found, plain = opened(corpus, other, parts=parts), opened(corpus, other)
+    changed = {"left": 0, "done": 0}
+    for step in range(6):
+        one, two = (ClipStream(c, 0, 8, crop=0.5).at(step) for c in (found, plain))
+        for name, own, augmented in zip(
+            ClipStream(found, 0, 8, 0.5).names(step), one.clip, two.clip, strict=True
+        ):
+            group = found.train[name not in found.train[0].clips.names]
+            (number,) = np.flatnonzero(np.array(group.clips.names) == name)
+            stored = group.scale.scale(group.store.take(group.clips.rows[[number]]))[0]
+            if group.augment:
+                assert np.array_equal(own, augmented)
+                changed["done"] += not np.array_equal(own, stored)
+            else:
+                assert np.array_equal(own, stored)
+                changed["left"] += not np.array_equal(own, augmented)
+    assert min(changed.values()) > 5
 
 
 def test_weights_say_how_often_a_part_is_seen(corpus: Path, other: Path) -> None:
@@ -205,6 +227,14 @@ def test_held_out_clips_may_lie_elsewhere_and_keep_the_scale_of_their_own_corpus
     assert found.heldout.scale == opened(corpus).scale != found.scale
 
 
+def test_few_held_out_clips_come_from_many_videos(tmp_path: Path) -> None:
+    folder = write_corpus(tmp_path, videos=80, clips=4)
+    ranked = relisted(
+        folder, tmp_path / "ranked", lambda line: {**line, "fraction_rank": int(line["video_id"][1:]) / 99}
+    )
+    assert len(set(opened(ranked).heldout.videos)) > 6  # the first 10 in nested order are of 3
+
+
 def test_held_out_batches_hold_every_clip_once_and_draw_alike_whatever_their_size(corpus: Path) -> None:
     heldout = opened(corpus).heldout
     assert len(heldout) == 10
@@ -224,6 +254,15 @@ def test_labels_are_numbered_in_the_order_of_their_names(labelled: Path) -> None
     for label, name in zip(stream.at(3).label.tolist(), stream.names(3), strict=True):
         assert label == int(name[1:4]) % 2
     assert found.heldout.labels.tolist() == [int(video[1:]) % 2 for video in found.heldout.videos]
+
+
+def test_training_clips_without_labels_do_not_change_what_is_probed(other: Path, tmp_path: Path) -> None:
+    silent = relisted(other, tmp_path / "silent", lambda line: {**line, "label": None})
+    sized = write_corpus(tmp_path / "sized", labels=True)
+    found = opened(silent, heldout=sized)
+    assert found.classes == ["size-0", "size-1", "size-2"]
+    assert probe_metric(found.heldout.labels) == "balanced_accuracy"
+    assert np.array_equal(found.heldout.labels, opened(sized).heldout.labels)
 
 
 def test_clips_without_a_label_have_class_minus_one(corpus: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.pretrain.moving_squares import CONFIG
 from transferscale.errors import UserError
 from transferscale.ladder import scale
-from transferscale.pretrain import estimate
-from transferscale.pretrain.estimate import MEASURE_FLOPS, Speed, clips_of, ladder_text, probes
+from transferscale.pretrain import calibration
+from transferscale.pretrain.calibration import MEASURE_FLOPS, Speed, probes
+from transferscale.pretrain.estimate import clips_of, evaluated, ladder_text, refuse_what_cannot_run
 from transferscale.study.load import load_study
 from transferscale.study.study import Study
 from transferscale.study.trunks import ladder_trunks
@@ -22,7 +23,7 @@ from transferscale.study.trunks import ladder_trunks
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Study]:
     """The demo's study with a changed ``pretrain``; nothing is measured for long."""
-    monkeypatch.setattr(estimate, "MEASURE_S", 0.05)
+    monkeypatch.setattr(calibration, "MEASURE_S", 0.05)
     monkeypatch.chdir(CONFIG.parents[1])
 
     def changed(**pretrain: Any) -> Study:
@@ -60,8 +61,8 @@ def test_clips_are_those_of_the_trunk_and_of_every_decay() -> None:
 
 def test_the_smallest_network_is_measured_and_the_largest_that_is_quick() -> None:
     assert probes({1: 10, 4: 1000, 8: 10**9}) == [1, 8]
-    assert probes({1: 10, 4: 1000, 8: 2 * int(MEASURE_FLOPS)}) == [1, 4]
-    assert probes({8: 2 * int(MEASURE_FLOPS)}) == [8]
+    assert probes({1: 10, 4: 1000, 8: 2 * int(MEASURE_FLOPS["cpu"])}) == [1, 4]
+    assert probes({8: 2 * int(MEASURE_FLOPS["cpu"])}) == [8]
 
 
 def test_the_ladder_names_every_network_with_its_parameters(study: Callable[..., Study]) -> None:
@@ -74,7 +75,7 @@ def test_the_ladder_names_every_network_with_its_parameters(study: Callable[...,
         cells = body[family, str(depth)]
         assert cells[3] == f"{scale(depth, 16, 32, {'frames': 2, 'size': 8}, family).params_encoder:,}"
         assert float(cells[-1].replace(",", "")) > 0
-    assert "at 2 an hour" in lines[-2]
+    assert "at 2 an hour" in lines[-1]
 
 
 def test_trunks_beside_the_ladder_are_priced_too(study: Callable[..., Study]) -> None:
@@ -88,8 +89,18 @@ def test_trunks_beside_the_ladder_are_priced_too(study: Callable[..., Study]) ->
     assert any(line.startswith("vit fraction 0.05") and " 6,400 " in line for line in lines)
 
 
-def test_what_does_not_fit_is_refused_before_anything_is_measured(study: Callable[..., Study]) -> None:
+def test_what_does_not_fit_is_marked_and_refused(study: Callable[..., Study]) -> None:
+    found = study(vit={"depths": [1, 2, 3, 4, 5, 6, 400]})
+    marked = [line for line in ladder_text(found).splitlines() if " ! " in line]
+    assert [line.split()[1] for line in marked] == ["400"]
     with pytest.raises(
-        UserError, match=r"pretrain.vit.depths: depth 400 .* needs about .* GB .* leave the depth out"
+        UserError, match=r"pretrain.vit.depths: depth 400 .* needs at least .* GB .* leave the depth out"
     ):
-        ladder_text(study(vit={"depths": [1, 2, 3, 4, 5, 6, 400]}))
+        refuse_what_cannot_run(found)
+
+
+def test_probes_and_held_out_clips_are_counted() -> None:
+    study = load_study(CONFIG)
+    trunk = ladder_trunks(study)[0]
+    # 3 rungs x 128 held-out clips; probes at steps 1, 2, 3, 4, 5, 7, 10, 15, 22, 32, 47 of 64, each of 64 clips.
+    assert evaluated(study, trunk) == 3 * 128 + 11 * 64

@@ -1,4 +1,4 @@
-"""Batches made ahead are those that would have been made in time."""
+"""Batches made ahead are those that would have been made in time, and are made where that pays."""
 
 import itertools
 import threading
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.pretrain.test_clip_stream import opened
 from transferscale.errors import UserError
 from transferscale.pretrain.batch import Batch
 from transferscale.pretrain.data import ClipStream
-from transferscale.pretrain.prefetch import prefetched
+from transferscale.pretrain.prefetch import in_turn, prefetched
 
 
 def test_batches_come_in_order_and_as_asked_for_one_by_one(corpus: Path) -> None:
@@ -41,5 +42,24 @@ def test_nothing_runs_on_once_the_batches_are_no_longer_wanted(corpus: Path) -> 
     batches = prefetched(ClipStream(opened(corpus), seed=0, batch=8, crop=1.0).at, 0)
     next(batches)
     assert any(thread.name.startswith("clips") for thread in threading.enumerate())
-    batches.close()  # type: ignore[attr-defined]
+    batches.close()
     assert not any(thread.name.startswith("clips") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize(("threads", "ahead"), [(1, False), (2, True)])
+def test_a_thread_of_its_own_is_taken_where_the_step_has_several(threads: int, ahead: bool) -> None:
+    makers: list[str] = []
+
+    def at(step: int) -> int:
+        makers.append(threading.current_thread().name)
+        return step
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        batches = in_turn(at, 3, torch.device("cpu"))
+        assert [next(batches) for _ in range(4)] == [3, 4, 5, 6]
+        batches.close()
+    finally:
+        torch.set_num_threads(before)
+    assert all(name.startswith("clips") == ahead for name in makers)

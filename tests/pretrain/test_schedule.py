@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transferscale.pretrain.schedule import Schedule, steps
+from transferscale.pretrain.schedule import Schedule
+from transferscale.study.pretrain import steps
 
 
 @st.composite

@@ -125,7 +125,7 @@ def test_in_bf16_too(family: str) -> None:
 
 
 def test_a_network_trained_with_others_is_the_rung_it_would_have_been(corpus: Path, tmp_path: Path) -> None:
-    # Teacher, Muon, moving average, micro-batches and crops, against Lightning's loop.
+    # Teacher, Muon, moving average, micro-batches and crops, against the rung's own loop.
     spec = rung_spec(**ALL_THAT_MOVES)
     clips = clips_of(corpus)
     opened = open_corpus(spec, clips.stores, clips.indexes, None, None)

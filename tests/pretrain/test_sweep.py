@@ -97,13 +97,15 @@ def test_the_verdict_names_rate_interval_bracket_and_the_studys_rate() -> None:
     middle = np.array([[0.9, 0.8], [0.5, 0.52], [0.7, 0.8]])
     text = as_text(found(middle))
     assert "Best base learning rate: 4." in text
-    assert "(95 % interval over seeds: 4." in text
+    low, high = found(middle).interval or (0.0, 0.0)
+    assert 0 < low < found(middle).best < high
+    assert f"(95 % interval over seeds: {low:.2e} to {high:.2e})" in text
     assert "It is bracketed by the rates tried." in text
-    assert "The study's pretrain.learning_rate is 4.00e-03" in text
+    assert "The study's learning_rate of vit is 4.00e-03" in text
     edge = as_text(found(middle[1:]))
     assert "not bracketed: it is the lowest rate tried" in edge
     one = as_text(found(middle[:, :1]))
-    assert "no interval with one seed" in one
+    assert "no interval: it takes two seeds" in one
 
 
 def test_nothing_is_claimed_when_every_rate_diverged() -> None:
@@ -132,6 +134,14 @@ def test_rates_of_jepa_are_told_apart_by_their_read_outs() -> None:
     assert "by the read-out, because losses of jepa do not compare" in as_text(made)
 
 
+def test_the_study_may_give_a_family_a_rate_of_its_own(study: Path) -> None:
+    values = yaml.safe_load(study.read_text())
+    values["pretrain"]["convnet"] = {"depths": [1], "learning_rate": 7e-3}
+    study.write_text(yaml.safe_dump(values))
+    rates = [sweep_spec(load_study(study), family, 1, None)["learning_rate"] for family in ("vit", "convnet")]
+    assert rates == [3e-3, 7e-3]
+
+
 def test_mistakes_are_told_in_one_sentence(study: Path, clips: Path) -> None:
     def told(*arguments: str) -> str:
         done = CliRunner().invoke(app, ["pretrain", "sweep", str(study), *arguments])
@@ -142,4 +152,8 @@ def test_mistakes_are_told_in_one_sentence(study: Path, clips: Path) -> None:
     assert "run 'snakemake --configfile STUDY corpus_clips' first, or give --store and --index" in told()
     assert "--family: study 'demo' has no 'convnet'" in told("--family", "convnet", *given)
     assert "--rates: give at least 3 different rates above 0" in told("--rates", "1e-3,1e-3,2e-3", *given)
+    assert (
+        "--clips: 8 clips leave no step of 8 clips for the trunk or for the decay; give at least 40"
+        in told("--clips", "8", *given)
+    )
     assert "give one pair for each" in told("--store", str(clips / "clips"))

@@ -45,11 +45,13 @@ def section(page: str, name: str) -> str:
 
 
 def test_the_page_opens_with_what_pretraining_showed(page: str, study: Study) -> None:
-    headline = "Held-out loss falls with size and clips seen"
+    verdict = json.loads((Path(study.folder) / "report" / "verdict.json").read_text())
+    headline = verdict["verdicts"][0].removesuffix(".")
+    assert re.fullmatch(
+        r"Held-out loss falls with size \(vit -\d.*\) and clips seen \(vit -\d.*, convnet -\d.* %\)", headline
+    )
     assert headline in section(page, "verdict")
     assert page.index(headline) < min(page.index("<figure"), page.index("<table"))
-    verdict = json.loads((Path(study.folder) / "report" / "verdict.json").read_text())
-    assert verdict["verdicts"][0] == f"{headline}."
     assert verdict["claims"] == verdict["known_answers"] == []
     assert all(escape(sentence).replace("&#x27;", "&#39;") in page for sentence in verdict["verdicts"][1:])
 
@@ -84,6 +86,59 @@ def test_every_minimum_and_error_of_the_tables_stands_on_the_page(page: str, stu
     for name in ("surface", "frontier"):
         for row in rows(study, f"scaling/{name}", "laws"):
             assert f"<td>{row['group']}</td><td>{row['law']}</td><td>{row['parameter']}</td>" in own
+
+
+def test_a_minimum_that_is_not_bracketed_stands_as_a_bound(page: str, study: Study) -> None:
+    own = section(page, "pretraining")
+    bounds = [row for row in rows(study, "scaling/isoflop", "isoflop") if row["side"]]
+    assert bounds
+    for row in bounds:
+        sign = "&lt;=" if row["side"] == "smaller" else "&gt;="
+        assert f'<td class="n">{sign} {row["n"]:.3g}</td>' in own
+
+
+def test_epochs_of_every_rung_stand_beside_the_surface_and_the_last_ones_are_warned_of(page: str) -> None:
+    own = section(page, "pretraining")
+    for rung, seen, epochs in ((1, 1000, "1.0"), (4, 8000, "1.3"), (5, 16000, "2.7")):
+        cells = f'<td class="n">{rung}</td><td class="n">{seen}</td><td class="n">{min(seen, 6000)}</td>'
+        assert f'{cells}<td class="n">{epochs}</td>' in own
+    assert "vit: 2.7 epochs are worth " in own
+    assert "</strong>: 2.7 epochs beside up to 1.3." in own
+    assert "the last rung saw its clips 2.7 times, those before it up to 1.3 times" in section(
+        page, "verdict"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sides", "p_bracketed", "words"),
+    [
+        (
+            ["smaller", "smaller"],
+            [0.1, 0.0],
+            "none of 2 isoFLOP minima is bracketed: the smallest size run at each",
+        ),
+        (
+            ["larger", "larger"],
+            [0.1, 0.0],
+            "none of 2 isoFLOP minima is bracketed: the largest size run at each",
+        ),
+        (["", "smaller"], [0.6, 0.0], "1 of 2 isoFLOP minima are bracketed (0 of them in 95 % of the draws"),
+        (["", ""], [0.99, 0.97], "2 of 2 isoFLOP minima are bracketed"),
+    ],
+)
+def test_minima_are_told_by_how_sure_they_are(
+    study: Study, sides: list[str], p_bracketed: list[float], words: str
+) -> None:
+    found, _ = analysis.minima(Path(study.folder) / "tables" / "ladder.parquet")
+    one = found.groups[0]
+    budgets = tuple(
+        replace(one.budgets[0], side=side, p_bracketed=p) for side, p in zip(sides, p_bracketed, strict=True)
+    )
+    changed = replace(found, groups=(replace(one, budgets=budgets, allocation=None),))
+    told = pretraining.section(
+        pretraining.Tables([*rows(study, "tables/ladder", "ladder")], [], [], [], [], [], [], [], changed)
+    )
+    assert any(words in sentence for sentence in told.answers)
 
 
 def test_the_pages_minima_and_surfaces_are_those_of_the_rules(study: Study) -> None:
@@ -200,21 +255,25 @@ FALLS = Falls("vit", SIZE, 25, 0, 0, True, -0.4, 0.05)
 @pytest.mark.parametrize(
     ("falls", "words"),
     [
-        ([FALLS, replace(FALLS, along=CLIPS)], "Held-out loss falls with size and clips seen"),
-        ([FALLS], "Held-out loss falls with size"),
+        (
+            [FALLS, replace(FALLS, along=CLIPS)],
+            "Held-out loss falls with size (vit -33.0 %) and clips seen (vit -33.0 %)",
+        ),
+        ([FALLS], "Held-out loss falls with size (vit -33.0 %)"),
         (
             [
                 replace(FALLS, fall=-0.04),
                 replace(FALLS, family="convnet", fall=0.1),
                 replace(FALLS, along=CLIPS),
             ],
-            "Held-out loss does not clearly fall with size (vit, convnet)",
+            "Held-out loss falls with clips seen (vit -33.0 %), and does not clearly fall with size (vit -3.9 %, "
+            "convnet +10.5 %)",
         ),
         (
             [replace(FALLS, rises=3, beyond=1)],
             "Held-out loss does not always fall: 1 of 25 steps rises by more than noise",
         ),
-        ([replace(FALLS, rises=3)], "Held-out loss falls with size"),
+        ([replace(FALLS, rises=3)], "Held-out loss falls with size (vit -33.0 %)"),
         (
             [replace(FALLS, rises=3, judged=False)],
             "Held-out loss falls in 22 of 25 steps; without replicates noise is not known",

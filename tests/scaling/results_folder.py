@@ -196,7 +196,7 @@ def _checkpoints(study: Study, folder: Path, rng: np.random.Generator) -> None:
             "flops_formula": cost * n * clips,
             "flops_counted": 1.002 * cost * n * clips,
             "clips_seen": clips,
-            "clips_unique": min(clips, 900),
+            "clips_unique": min(clips, 900 if study.datasets else 6000),
             "train_loss": loss,
             "heldout_loss": loss,
             "heldout_low": 0.97 * loss,

@@ -67,6 +67,33 @@ def test_changing_a_stage_changes_that_stage_alone(study):
     }
 
 
+def test_a_family_may_have_a_learning_rate_of_its_own(study):
+    grid = with_changes(study, "pretrain", convnet={"depths": [1], "learning_rate": 0.01})
+    rates = {family: grid.rung_spec(family, 1, 0, 1)["learning_rate"] for family in ("vit", "convnet")}
+    assert rates == {"vit": 0.003, "convnet": 0.01}
+    assert grid.rung_spec("vit", 1, 0, 1) == Grid(study).rung_spec("vit", 1, 0, 1)
+
+
+def test_a_number_of_seeds_is_one_for_every_depth(study):
+    grid = with_changes(study, "pretrain.vit", seeds=2)
+    assert {(depth, seed) for _, depth, seed in grid.trunks()} == {
+        (d, s) for d in range(1, 7) for s in (0, 1)
+    }
+
+
+def test_what_a_scheduler_is_asked_for_is_in_no_spec(study):
+    assert specs(with_changes(study, "pretrain", gpus=1)) == specs(Grid(study))
+    memory = [Grid(study).rung_memory_mb("vit", depth) for depth in (1, 2, 6)]
+    assert memory == sorted(set(memory))
+    assert 900 < memory[0] < memory[-1] < 2000
+
+
+def test_a_trunk_on_recordings_says_whose_folds_it_keeps(study):
+    grid = Grid(study)
+    assert grid.rung_spec("vit", 1, 0, 1)["fold_task"] == ""
+    assert grid.rung_spec("vit", 1, 0, 1, "demo-k1")["fold_task"] == "group"
+
+
 def test_reader_names_can_be_read_back(study):
     readers = [*Grid(study).frozen(), *Grid(study).trained()]
     assert all(Reader.parse(r.reader_id) == r for r in readers)

@@ -110,6 +110,45 @@ def test_placeholders_are_filled(content):
             0.8,
             r"budgets.first 640 leaves nothing between the warm-up of 512 clips .* and the decay",
         ),
+        ("pretrain.budgets.ratio", float("inf"), r"key 'pretrain.budgets.ratio': .* finite"),
+        ("pretrain.learning_rate", float("nan"), r"key 'pretrain.learning_rate': .* finite"),
+        (
+            "pretrain.objective",
+            ["mae"],
+            r"key 'pretrain.objective': write one objective, as in mae, or \{name",
+        ),
+        ("pretrain.vit.seeds", "three", "key 'pretrain.vit.seeds': write a number of seeds, or one by depth"),
+        ("pretrain.vit.depths", [1, 1], "depths must rise and not repeat"),
+        ("pretrain.gpus", 4, "key 'pretrain.gpus'"),
+        ("controls", ["static", "static"], "key 'controls': 'static' stands twice; delete one"),
+        ("pretrain.controls", {"depths": [2, 1]}, "key 'pretrain.controls.depths': depths must rise"),
+        ("pretrain.controls", {"depths": [2], "rungs": [1, 1]}, "pretrain.controls.rungs': 1 stands twice"),
+        (
+            "pretrain.medical",
+            {"datasets": ["demo", "demo"], "depths": [1]},
+            "key 'pretrain.medical.datasets': 'demo' stands twice",
+        ),
+        (
+            "pretrain.medical",
+            {"datasets": ["demo"], "depths": [1], "arms": ["fmri", "fmri"]},
+            "key 'pretrain.medical.arms': 'fmri' stands twice",
+        ),
+        (
+            "pretrain.medical",
+            {"datasets": ["demo"], "depths": [1], "arms": ["fmri"], "with_corpus": 0.5},
+            r"key 'pretrain.medical': with_corpus is the share .* 'video\+fmri', which arms lacks",
+        ),
+        (
+            "pretrain.overfit",
+            {"depths": [1, 1], "fraction": 0.05, "budget": 9999},
+            "key 'pretrain.overfit.depths': depths must rise",
+        ),
+        (
+            "transfer.read_outs.full.rungs",
+            [3, "last"],
+            "full.rungs: 'last' is rung 3, which stands there too",
+        ),
+        ("transfer.baselines", ["dummy", "dummy"], "key 'transfer.baselines': 'dummy' stands twice"),
         ("pretrain.accumulate", 5, "batch 32 cannot be taken in pretrain.accumulate 5 equal parts"),
         ("pretrain.fractions", [0.5], "pretrain.fractions and pretrain.fraction_runs go together"),
         ("pretrain.controls", {"depths": [4]}, "controls and pretrain.controls go together"),
@@ -162,6 +201,14 @@ def test_a_mistake_gives_one_sentence(content, key, value, sentence):
         load_study(change(content, key, value), named="my.yaml")
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(("my.yaml", "nowhere.yaml"))
+
+
+def test_budgets_that_leave_no_step_for_a_phase_are_told(content):
+    content = change(change(content, "pretrain.budgets.first", 45), "pretrain.warmup", 0.75)
+    with pytest.raises(
+        UserError, match=r"budgets.first 45: the trunk to 36 clips .* leave no step of 32 clips"
+    ):
+        load_study(content)
 
 
 def pretraining_alone(content):

@@ -135,6 +135,7 @@ def test_weights_are_shares_of_the_stream(content):
     assert [p["weight"] for p in parts(study, CorpusLabel.parse("motion-f250"))] == [0.75, 0.25]
     assert [p["fraction"] for p in parts(study, CorpusLabel.parse("motion-f250"))] == [0.25, 0.25]
     assert len(Grid(study).rung_inputs("motion+demo-k0")) == 3
+    assert [p["augment"] for p in mixed] == [True, True, False]
 
 
 def test_folds_are_those_of_the_primary_claim_counted_over_repeats(study, content):

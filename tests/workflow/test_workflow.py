@@ -1,6 +1,7 @@
 """Snakemake for real: a bare run in a clean clone, what a second run does, and what a change reruns."""
 
 import json
+import re
 import subprocess
 from collections import Counter
 
@@ -134,6 +135,16 @@ def test_changing_a_stage_reruns_it_and_what_follows(jobs_of):
     assert changed["pretrain_rung"] == 6
     assert changed["corpus_clips"] == 1
     assert not {"corpus_synth", "corpus_index", "medical_view", "transfer_baseline"} & set(changed)
+
+
+def test_every_rule_has_a_spec(root):
+    rules = [
+        text
+        for path in (root / "workflow/rules").glob("*.smk")
+        for text in re.split(r"^ *rule ", path.read_text(), flags=re.M)[1:]
+    ]
+    assert len(rules) > 25
+    assert [text.splitlines()[0] for text in rules if "spec=" not in text] == []
 
 
 def test_a_misspelt_key_stops_before_any_job(clone, snakemake):

@@ -26,6 +26,9 @@ rule pretrain_rung:
     conda:
         "../../envs/train.yaml"
     threads: STUDY.pretrain.threads
+    resources:
+        mem_mb=lambda w: GRID.rung_memory_mb(w.family, int(w.depth)),
+        gpu=STUDY.pretrain.gpus,
     params:
         spec=rung_spec,
     shell:

@@ -8,6 +8,8 @@ rule scaling_checkpoints:
         f"{R}/logs/scaling_checkpoints.log",
     conda:
         "../../envs/scaling.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.stage_spec("scaling checkpoints")),
     shell:
         "transferscale scaling checkpoints --study {input.study:q} --out {output:q}" " 2>&1 | tee {log:q}"
 
@@ -25,6 +27,8 @@ rule scaling_earlier:
         f"{R}/logs/scaling_earlier.log",
     conda:
         "../../envs/scaling.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.stage_spec("scaling checkpoints")),
     shell:
         "transferscale scaling checkpoints --study {input.study:q} --before-last --out {output:q}"
         " 2>&1 | tee {log:q}"

@@ -89,5 +89,7 @@ rule transfer_collect:
         f"{R}/logs/transfer_collect.log",
     conda:
         "../../envs/scaling.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.stage_spec("transfer collect")),
     shell:
         "transferscale transfer collect --study {input.study:q} --out {output:q}" " 2>&1 | tee {log:q}"

@@ -15,7 +15,8 @@ def corpus() -> None:
 
 
 @corpus.command(
-    example="""transferscale corpus synth --out videos --spec '{"seed":0,"files":20,"seconds":3,"fps":16,"size":64}'"""
+    example="transferscale corpus synth --out videos "
+    """--spec '{"seed":0,"heldout":0.1,"files":20,"seconds":3,"fps":16,"size":64}'"""
 )
 @options.spec
 @options.threads

@@ -68,16 +68,23 @@ def ledger(study: Path, training: Path, out: Path) -> None:
 
 @pretrain.command(example="transferscale pretrain ladder config/config.yaml")
 @click.argument("file", type=click.Path(path_type=Path), default=Path("config/config.yaml"))
-@click.option("--price", type=float, help="Price of an hour of this machine; default: the study's plan.")
+@click.option(
+    "--price",
+    type=click.FloatRange(0),
+    help="Price of an hour of this machine; default: the study's plan.",
+)
 def ladder(file: Path, price: float | None) -> None:
     """Print the ladder of a study before anything runs: parameters, FLOPs, memory, minutes, cost on this machine.
 
-    The minutes come from some ten seconds of measured training. A network that does not fit is refused.
+    The minutes come from some ten seconds of measured training. Networks that do not fit this machine's memory are
+    marked in the table, and the exit status is then 1.
     """
-    from transferscale.pretrain.estimate import ladder_text
+    from transferscale.pretrain.estimate import ladder_text, refuse_what_cannot_run
     from transferscale.study.load import load_study
 
-    click.echo(ladder_text(load_study(file), price))
+    study = load_study(file)
+    click.echo(ladder_text(study, price))
+    refuse_what_cannot_run(study)
 
 
 publishing.register(pretrain)

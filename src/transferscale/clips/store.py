@@ -105,7 +105,8 @@ class ClipStore:
         if shard.shape != (rows, *self.shape) or shard.dtype != self.dtype:
             expected = f"{self.dtype} {(rows, *self.shape)}"
             raise UserError(f"{path}: holds {shard.dtype} {shard.shape}, but store.json says {expected}")
-        return shard
+        # Without the class memmap, whose indexing takes longer than the copy of a few clips.
+        return np.asarray(shard)
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -117,9 +118,14 @@ class ClipStore:
 
     def take(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.generic]:
         """Copy the clips at ``rows``: (clips, frames, height, width), in the order asked for."""
-        out = np.empty((len(rows), *self.shape), dtype=self.dtype)
         which = np.searchsorted(self.starts, rows, side="right") - 1
-        for shard in np.unique(which):
+        shards = np.unique(which)
+        out: npt.NDArray[np.generic]
+        if len(shards) == 1:
+            out = self.shards[shards[0]][rows - self.starts[shards[0]]]
+            return out
+        out = np.empty((len(rows), *self.shape), dtype=self.dtype)
+        for shard in shards:
             here = which == shard
             out[here] = self.shards[shard][rows[here] - self.starts[shard]]
         return out

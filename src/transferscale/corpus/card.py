@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from transferscale.artefacts import Stopwatch, atomic, write_json, write_provenance
 from transferscale.clips.store import ClipStore
-from transferscale.corpus.controls import CONTROLS, generator
+from transferscale.corpus.clipping import uniform
+from transferscale.corpus.controls import generator, spoiled
+from transferscale.corpus.photographs import PHOTOGRAPHS, photographs_of
 from transferscale.corpus.statistics import TARGETS, summary
 from transferscale.tables import read_table
 
-# Clips that the statistics are measured on, at most: those of least fraction_rank, a random sample by hash.
-SAMPLE = 2000
+# Clips that the statistics are measured on, at most, and those that controls are tried on: a random sample by hash.
+SAMPLE, SPOILED = 2000, 200
 # Contact sheet: columns, rows, height and width of a picture, gap; pixels.
 COLUMNS, ROWS, TILE, GAP = 12, 4, 96, 4
 NAMES = {
@@ -54,7 +56,7 @@ def write_card(
     watch = Stopwatch()
     videos = read_table(manifest, "manifest").to_pylist()
     clips = read_table(index, "clips").to_pylist()
-    figures = measure(videos, clips, ClipStore(store))
+    figures = measure(spec, videos, clips, ClipStore(store))
     write_json(statistics, figures)
     with atomic(readme) as temporary:
         temporary.write_text(card(spec, videos, clips, figures, contact.name), encoding="utf-8")
@@ -64,7 +66,10 @@ def write_card(
 
 
 def measure(
-    videos: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]], store: ClipStore
+    spec: Mapping[str, Any],
+    videos: Sequence[Mapping[str, Any]],
+    clips: Sequence[Mapping[str, Any]],
+    store: ClipStore,
 ) -> dict[str, Any]:
     """Counts and statistics: the content of statistics.json."""
     kinds = {video["video_id"]: _kind(video) for video in videos if video["status"] == "ok"}
@@ -75,15 +80,16 @@ def measure(
         bad = [clip for clip in clips if clip["dropped"] and kinds[clip["video_id"]] == kind]
         sources[kind] = {
             **_counts([video for video in videos if _kind(video) == kind], mine, bad),
-            **summary(sample(mine, store)),
+            **summary(taken(sample(mine, SAMPLE), store)),
         }
     dropped = [clip for clip in clips if clip["dropped"]]
     return {
         **_counts(videos, kept, dropped),
-        **summary(sample(kept, store)),
+        **summary(taken(sample(kept, SAMPLE), store)),
         "measured_on": min(SAMPLE, len(kept)),
         "targets": TARGETS,
         "sources": sources,
+        "cut_share": _cut_shares(spec, sample(kept, SPOILED), store),
         "reasons": {
             "quarantined": _reasons(video["reason"] for video in videos if video["status"] != "ok"),
             "dropped": _reasons(clip["reason"] for clip in dropped),
@@ -124,11 +130,27 @@ def _heading(reason: str) -> str:
     return " ".join(words)
 
 
-def sample(clips: Sequence[Mapping[str, Any]], store: ClipStore) -> npt.NDArray[np.uint8]:
-    """At most :data:`SAMPLE` of these clips: (clips, frames, height, width)."""
-    chosen = sorted(clips, key=lambda clip: (clip["fraction_rank"], clip["clip_id"]))[:SAMPLE]
-    rows = store.rows([clip["shard"] for clip in chosen], [clip["offset"] for clip in chosen])
+def sample(clips: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+    """At most so many of these clips, at random by hash."""
+    return sorted(clips, key=lambda clip: (uniform(clip["clip_id"]), clip["clip_id"]))[:most]
+
+
+def taken(clips: Sequence[Mapping[str, Any]], store: ClipStore) -> npt.NDArray[np.uint8]:
+    """These clips: (clips, frames, height, width)."""
+    rows = store.rows([clip["shard"] for clip in clips], [clip["offset"] for clip in clips])
     return store.take(rows).astype(np.uint8)
+
+
+def _cut_shares(
+    spec: Mapping[str, Any], clips: Sequence[Mapping[str, Any]], store: ClipStore
+) -> dict[str, float]:
+    """Share of the pixels of every control corpus that are cut at black or white, on these clips."""
+    pixels, shares = taken(clips, store), {}
+    for control in spec["controls"]:
+        generators = [generator(spec["seed"], control, clip["clip_id"]) for clip in clips]
+        cut = [spoiled(control, own, rng)[1] for own, rng in zip(pixels, generators, strict=True)]
+        shares[control] = round(float(np.mean(cut)), 6)
+    return shares
 
 
 def card(
@@ -152,7 +174,8 @@ def card(
         " video.",
         "",
         f"![Middle frames of clips]({contact})",
-        *_controls(spec["controls"]),
+        *_controls(figures["cut_share"]),
+        *(_photographs(spec["seed"]) if "synthetic" in figures["sources"] else []),
         "",
         "## Counts",
         "",
@@ -200,14 +223,29 @@ def card(
     return "\n".join(lines) + "\n"
 
 
-def _controls(controls: Sequence[str]) -> list[str]:
-    """What the last rows of the contact sheet show."""
-    if not controls:
+def _controls(cut_shares: Mapping[str, float]) -> list[str]:
+    """What the last rows of the contact sheet show, and what of the control corpora is cut."""
+    if not cut_shares:
         return []
-    names = ", ".join(f"`{control}`" for control in controls)
+    names = ", ".join(f"`{control}`" for control in cut_shares)
+    cut = ", ".join(
+        f"{share:.1%} of the pixels of `{control}`" for control, share in cut_shares.items() if share
+    )
     return [
         "",
-        f"The last {len(controls) + 1} rows are frames of one clip: as it is, and in the control corpora {names}.",
+        f"The last {len(cut_shares) + 1} rows are frames of one clip: as it is, and in the control corpora {names}.",
+        *([f"Cut at black or white, beyond what the clips have: {cut}."] if cut else []),
+    ]
+
+
+def _photographs(seed: int) -> list[str]:
+    """Which photographs are held out."""
+    names = [Path(PHOTOGRAPHS[which][1]).stem for which in photographs_of(seed, "heldout")]
+    return [
+        "",
+        f"Synthetic videos show {len(PHOTOGRAPHS)} photographs: held-out videos these {len(names)} alone, "
+        f"{', '.join(names)}, and training videos the others alone. An interval over held-out videos does not cover "
+        "the choice of photographs.",
     ]
 
 
@@ -234,19 +272,17 @@ def _contact_sheet(
 
     kept = [clip for clip in clips if not clip["dropped"]]
     chosen = [kept[i] for i in np.unique(np.linspace(0, len(kept) - 1, COLUMNS * ROWS).round().astype(int))]
-    taken = store.take(store.rows([c["shard"] for c in chosen], [c["offset"] for c in chosen])).astype(
-        np.uint8
-    )
-    pictures = taken[:, store.shape[0] // 2]
+    shown = taken(chosen, store)
+    pictures = shown[:, store.shape[0] // 2]
     strips = [pictures[i : i + COLUMNS] for i in range(0, len(pictures), COLUMNS)]
     if spec["controls"]:
         # The clip that moves most shows best what is done to it.
-        shown = int(np.argmax([clip["motion"] for clip in chosen]))
+        most = int(np.argmax([clip["motion"] for clip in chosen]))
         frames = np.linspace(0, store.shape[0] - 1, min(COLUMNS, store.shape[0])).round().astype(int)
-        strips.append(taken[shown][frames])
+        strips.append(shown[most][frames])
         for control in spec["controls"]:
-            rng = generator(spec["seed"], control, chosen[shown]["clip_id"])
-            strips.append(CONTROLS[control](taken[shown], rng)[frames])
+            rng = generator(spec["seed"], control, chosen[most]["clip_id"])
+            strips.append(spoiled(control, shown[most], rng)[0][frames])
     step = TILE + GAP
     sheet = Image.new("L", (COLUMNS * step + GAP, len(strips) * step + GAP), 255)
     for row, strip in enumerate(strips):

@@ -3,7 +3,8 @@
 Notable:
 - a clip never spans a hard cut (``shots.py``), and frames are those the audit counted;
 - which clips are held out is decided by the video, so that no video is on both sides, and does not change
-  when videos are added;
+  when videos are added; where a source fixes the side (synthetic videos), that holds;
+- nested fractions are of videos too: fewer videos, not fewer clips of each;
 - a video too short for one clip is a row of the table with ``dropped`` and a reason, not a gap.
 """
 
@@ -96,9 +97,16 @@ def cut(spec: Mapping[str, Any], manifest: Path, store: Path, index: Path, threa
         with ClipWriter(folder, shape, "uint8") as writer:
             for video, found in zip(videos, tqdm(cuts, "clips", len(videos), disable=None), strict=True):
                 rows += _rows(video, found, spec, writer)
-        sides = split({row["video_id"] for row in rows if not row["dropped"]}, spec["heldout"], spec["seed"])
+        giving = {row["video_id"] for row in rows if not row["dropped"]}
+        fixed = {v["video_id"]: v["split"] for v in videos if v["split"] and v["video_id"] in giving}
+        sides = split(giving, spec["heldout"], spec["seed"], fixed)
         if len(sides) < 2:
             raise UserError(_too_few(manifest, len(videos), len(sides), rows, geometry))
+        if len(set(sides.values())) < 2:
+            raise UserError(
+                f"{manifest}: all {len(sides)} videos that give a clip are synthetic ones of the side "
+                f"'{sides.popitem()[1]}'; add videos, or choose another corpus.heldout"
+            )
     for row in rows:
         row["split"] = sides.get(row["video_id"], "")
     write_table(index, "clips", rows)
@@ -200,7 +208,7 @@ def _rows(
             "clip_id": clip_id,
             "shot": found["shots"][i],
             "start_s": start / fps,
-            "fraction_rank": uniform(clip_id),
+            "fraction_rank": uniform(video["video_id"]),
             "motion": found["motion"][i],
             "sharpness": found["sharpness"][i],
         }
@@ -213,14 +221,15 @@ def _rows(
     return rows
 
 
-def split(videos: set[str], heldout: float, seed: int) -> dict[str, str]:
+def split(videos: set[str], heldout: float, seed: int, fixed: Mapping[str, str]) -> dict[str, str]:
     """``train`` or ``heldout`` of every video, by hash: adding a video does not move another.
 
-    Of two videos or more, at least one lies on each side (there the nearest to the border moves).
+    Of two videos or more, at least one lies on each side (there the nearest to the border moves), unless all are
+    ``fixed``, by their source, on one.
     """
-    place = {video: uniform(f"{seed}:{video}") for video in sorted(videos)}
-    sides = {video: "heldout" if u < heldout else "train" for video, u in place.items()}
-    if len(sides) > 1 and len(set(sides.values())) == 1:
+    place = {video: uniform(f"{seed}:{video}") for video in sorted(videos - fixed.keys())}
+    sides = {video: "heldout" if u < heldout else "train" for video, u in place.items()} | dict(fixed)
+    if place and len(sides) > 1 and len(set(sides.values())) == 1:
         nearest = min(place, key=lambda video: (abs(place[video] - heldout), video))
         sides[nearest] = "train" if sides[nearest] == "heldout" else "heldout"
     return sides

@@ -5,7 +5,7 @@ control      what is done to a clip                                      what is
 ===========  ==========================================================  =====================================
 ``static``   one of its frames, repeated                                 pictures without motion
 ``shuffled`` its frames in another order                                 pictures and changes, without order
-``phase``    the phases of its 3-D Fourier transform drawn anew          its spectrum in space and time
+``phase``    the phases of its 3-D Fourier transform drawn anew          its spectrum, without a seam at its ends
 ``noise``    white noise                                                 its mean and SD
 ===========  ==========================================================  =====================================
 
@@ -29,6 +29,7 @@ from transferscale.errors import UserError, nearest
 from transferscale.tables import read_table
 
 Clip = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.float64]
 
 
 def make(spec: Mapping[str, Any], store: Path, index: Path, out: Path) -> None:
@@ -55,14 +56,13 @@ def make(spec: Mapping[str, Any], store: Path, index: Path, out: Path) -> None:
         )
     if clips.dtype != np.uint8:
         raise UserError(f"{store}: holds {clips.dtype} clips; control corpora are made of a corpus of videos")
-    spoil = CONTROLS[spec["control"]]
     names = {
         (row["shard"], row["offset"]): row["clip_id"]
         for row in read_table(index, "clips").to_pylist()
         if not row["dropped"]
     }
     # Shards are cut as the corpus' own are, so that its table fits.
-    shard_bytes = max(map(len, clips.shards)) * int(np.prod(clips.shape))
+    shard_bytes, cut = max(map(len, clips.shards)) * int(np.prod(clips.shape)), 0.0
     with atomic(out) as folder, ClipWriter(folder, clips.shape, "uint8", shard_bytes) as writer:
         for shard, pixels in zip(clips.names, clips.shards, strict=True):
             for offset in tqdm(range(len(pixels)), f"{spec['control']} {shard}", disable=None):
@@ -72,8 +72,17 @@ def make(spec: Mapping[str, Any], store: Path, index: Path, out: Path) -> None:
                         "with 'transferscale corpus clips'"
                     )
                 rng = generator(spec["seed"], spec["control"], names[(shard, offset)])
-                writer.add(spoil(np.asarray(pixels[offset]), rng))
-    write_provenance(out, watch, clips=len(clips))
+                clip, outside = spoiled(spec["control"], np.asarray(pixels[offset]), rng)
+                writer.add(clip)
+                cut += outside
+    write_provenance(out, watch, clips=len(clips), cut_share=round(cut / max(1, len(clips)), 6))
+
+
+def spoiled(control: str, clip: Clip, rng: np.random.Generator) -> tuple[Clip, float]:
+    """A clip of a control corpus, and the share of its pixels that are cut at black or white."""
+    values = CONTROLS[control](clip, rng)
+    levels = np.rint(values)
+    return np.clip(levels, 0, 255).astype(np.uint8), float(((levels < 0) | (levels > 255)).mean())
 
 
 def generator(seed: int, control: str, name: str) -> np.random.Generator:
@@ -95,31 +104,49 @@ def shuffled(clip: Clip, rng: np.random.Generator) -> Clip:
     return clip[order]
 
 
-def phase(clip: Clip, rng: np.random.Generator) -> Clip:
-    """The amplitudes of the clip's Fourier transform over time, height and width, with the phases of white noise.
+def phase(clip: Clip, rng: np.random.Generator) -> Values:
+    """The amplitudes of the clip's periodic part over time, height and width, with the phases of white noise.
 
-    The mean is kept. Rounding to grey levels and cutting at black and white (:func:`grey`) change the amplitudes a
-    little.
+    The mean is kept. Rounding to grey levels and cutting at black and white change the amplitudes a little.
     """
-    spectrum = fft.rfftn(clip.astype(np.float64))
+    spectrum = periodic_spectrum(clip)
     noise = fft.rfftn(rng.standard_normal(clip.shape))
     turned = np.abs(spectrum) * noise / np.abs(noise)
     turned[0, 0, 0] = spectrum[0, 0, 0]
-    return grey(fft.irfftn(turned, s=clip.shape))
+    return np.asarray(fft.irfftn(turned, s=clip.shape))
 
 
-def noise(clip: Clip, rng: np.random.Generator) -> Clip:
+def periodic_spectrum(clip: Clip) -> npt.NDArray[np.complex128]:
+    """Fourier transform (``rfftn``) of the periodic part of a clip: the clip less a smooth part, which has no mean.
+
+    A Fourier transform takes the last frame to be followed by the first, and each edge by the one across from it. The
+    jumps there spread over all frequencies, and random phases would spread them over the clip. The smooth part is the
+    one whose Laplacian is these jumps (Moisan 2011, J. Math. Imaging Vis. 39:161, here with a third axis); without it
+    the spectrum is that of the clip but for its slowest ramps.
+    """
+    values = clip.astype(np.float64)
+    jumps, laplacian = np.zeros_like(values), np.zeros(1)
+    for axis, size in enumerate(values.shape):
+        along, ends = np.moveaxis(values, axis, 0), np.moveaxis(jumps, axis, 0)
+        step = along[-1] - along[0]
+        ends[0] += step
+        ends[-1] -= step
+        cycles = fft.rfftfreq(size) if axis == values.ndim - 1 else fft.fftfreq(size)
+        shape = [-1 if other == axis else 1 for other in range(values.ndim)]
+        laplacian = laplacian + (2 * np.cos(2 * np.pi * cycles) - 2).reshape(shape)
+    # The mean belongs to the periodic part; 1 stands for anything but 0.
+    laplacian[0, 0, 0] = 1
+    smooth = fft.rfftn(jumps) / laplacian
+    smooth[0, 0, 0] = 0
+    return np.asarray(fft.rfftn(values) - smooth)
+
+
+def noise(clip: Clip, rng: np.random.Generator) -> Values:
     """White Gaussian noise of the clip's mean and SD."""
-    return grey(clip.mean() + clip.std() * rng.standard_normal(clip.shape))
+    return np.asarray(clip.mean() + clip.std() * rng.standard_normal(clip.shape))
 
 
-def grey(values: npt.NDArray[np.float64]) -> Clip:
-    """Values as grey levels: rounded, and cut at 0 and 255."""
-    levels: Clip = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return levels
-
-
-CONTROLS: dict[str, Callable[[Clip, np.random.Generator], Clip]] = {
+CONTROLS: dict[str, Callable[[Clip, np.random.Generator], npt.NDArray[np.generic]]] = {
     "static": static,
     "shuffled": shuffled,
     "phase": phase,

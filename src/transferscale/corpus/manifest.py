@@ -74,6 +74,7 @@ def index(spec: Mapping[str, Any], synthetic: Path | None, out: Path, threads: i
             )
         licences = read_licences(folder)
         labels = read_labels(source, folder, found.videos)
+        sides = read_splits(folder) if source["kind"] == "synthetic" else {}
         default = source.get("licence", "generated here" if source["kind"] == "synthetic" else "")
         rows += [
             {
@@ -81,6 +82,7 @@ def index(spec: Mapping[str, Any], synthetic: Path | None, out: Path, threads: i
                 "source": f"{i}:{source['kind']}",
                 "licence": licences.get(path.relative_to(folder).as_posix()) or default,
                 "label": labels.get(path),
+                "split": sides.get(path.name),
             }
             for path in found.videos
         ]
@@ -196,6 +198,24 @@ def read_labels(source: Mapping[str, Any], folder: Path, videos: Sequence[Path])
             f"write paths under the folder, as in '{next(iter(named.values()))[0]}'"
         )
     return labels
+
+
+def read_splits(folder: Path) -> dict[str, str]:
+    """Split of each synthetic video by its name, which its table fixes.
+
+    Raises
+    ------
+    UserError
+        If the table lacks it.
+    """
+    path = folder / SYNTHETIC_LABELS
+    with path.open(newline="") as stream:
+        table = csv.DictReader(stream)
+        if "split" not in (table.fieldnames or []):
+            raise UserError(
+                f"{path}: no column 'split'; make the videos again with 'transferscale corpus synth'"
+            )
+        return {row["video"]: row["split"] for row in table}
 
 
 def _label_table(path: Path) -> dict[str, str]:

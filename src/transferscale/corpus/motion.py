@@ -6,12 +6,13 @@ length. The shares below were chosen so that the clips of a corpus have the stat
 (``statistics.TARGETS``).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from transferscale.corpus.photographs import PHOTOGRAPHS, shrunk
+from transferscale.corpus.photographs import ALL, shrunk
 
 Point = npt.NDArray[np.float64]
 
@@ -101,31 +102,33 @@ class Scene:
         return "moving" if np.any(self.camera.place.velocity) else "still"
 
 
-def scene(seed: int, number: int) -> Scene:
-    """The scene of video ``number`` of the corpus of a seed; depends on nothing else."""
-    return draw_scene(np.random.default_rng([seed, number]))
+def scene(seed: int, number: int, photographs: Sequence[int] = ALL) -> Scene:
+    """The scene of video ``number`` of the corpus of a seed; depends on these photographs and nothing else."""
+    return draw_scene(np.random.default_rng([seed, number]), photographs)
 
 
-def film(seed: int, number: int, frames: int, fps: int, size: int) -> npt.NDArray[np.uint8]:
-    """Video ``number`` of the corpus of a seed; depends on nothing else.
+def film(
+    seed: int, number: int, frames: int, fps: int, size: int, photographs: Sequence[int] = ALL
+) -> npt.NDArray[np.uint8]:
+    """Video ``number`` of the corpus of a seed; depends on these photographs and nothing else.
 
     Returns
     -------
     ndarray
         Luminance (frames, size, size).
     """
-    drawn = scene(seed, number)
+    drawn = scene(seed, number, photographs)
     return np.stack([render(drawn, frame / fps, size) for frame in range(frames)])
 
 
-def draw_scene(rng: np.random.Generator) -> Scene:
+def draw_scene(rng: np.random.Generator, photographs: Sequence[int]) -> Scene:
     """A scene at random."""
     still = rng.random() < STILL_CAMERA
     speed = 0.0 if still else _between(rng, CAMERA_SPEED)
     camera = _pose(rng, np.zeros(2), speed, turn=0.0 if still else 0.25, zoom=0.0 if still else 0.15)
     middle, slope, toward = rng.uniform(40, 215), rng.uniform(*RAMP), rng.uniform(0, 2 * np.pi)
-    background = _texture(rng) if rng.random() < PHOTO_BACKGROUND else None
-    shapes = [_shape(rng, middle) for _ in range(rng.integers(*OBJECTS, endpoint=True))]
+    background = _texture(rng, photographs) if rng.random() < PHOTO_BACKGROUND else None
+    shapes = [_shape(rng, middle, photographs) for _ in range(rng.integers(*OBJECTS, endpoint=True))]
     return Scene(background, (middle, slope * np.cos(toward), slope * np.sin(toward)), camera, shapes)
 
 
@@ -133,9 +136,9 @@ def _between(rng: np.random.Generator, ends: tuple[float, float]) -> float:
     return float(np.exp(rng.uniform(np.log(ends[0]), np.log(ends[1]))))
 
 
-def _texture(rng: np.random.Generator) -> Texture:
+def _texture(rng: np.random.Generator, photographs: Sequence[int]) -> Texture:
     return Texture(
-        which=int(rng.integers(len(PHOTOGRAPHS))),
+        which=photographs[int(rng.integers(len(photographs)))],
         # A few sizes only, so that the shrunk photographs can be kept.
         extent=float(rng.choice([1.0, 1.4, 2.0, 2.8])),
         centre=rng.uniform(0.2, 0.8, 2),
@@ -144,7 +147,7 @@ def _texture(rng: np.random.Generator) -> Texture:
     )
 
 
-def _shape(rng: np.random.Generator, ground: float) -> Shape:
+def _shape(rng: np.random.Generator, ground: float, photographs: Sequence[int]) -> Shape:
     radius = _between(rng, RADIUS)
     if rng.random() < 0.4:
         angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
@@ -159,7 +162,7 @@ def _shape(rng: np.random.Generator, ground: float) -> Shape:
     return Shape(
         vertices=reach[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1) * squeeze,
         level=int(np.clip(level, 0, 255)),
-        texture=_texture(rng) if rng.random() < TEXTURED else None,
+        texture=_texture(rng, photographs) if rng.random() < TEXTURED else None,
         pose=_pose(rng, rng.uniform(-0.5, 0.5, 2), _between(rng, OBJECT_SPEED), turn=0.8, zoom=0.2),
     )
 

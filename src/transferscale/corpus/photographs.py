@@ -10,23 +10,36 @@ import numpy.typing as npt
 from transferscale.corpus.reading import luminance
 from transferscale.errors import UserError
 
-# Scenes, animals, surfaces and things; no drawings, no text, and no lawn or gravel, whose spectrum is far
-# from a scene's.
+# Package, file and kind: scenes, animals, surfaces and things; no drawings, no text, and no lawn or gravel, whose
+# spectrum is far from a scene's.
 PHOTOGRAPHS = (
-    ("skimage", "data/astronaut.png"),
-    ("skimage", "data/brick.png"),
-    ("skimage", "data/camera.png"),
-    ("skimage", "data/chelsea.png"),
-    ("skimage", "data/coffee.png"),
-    ("skimage", "data/coins.png"),
-    ("skimage", "data/hubble_deep_field.jpg"),
-    ("skimage", "data/moon.png"),
-    ("skimage", "data/motorcycle_left.png"),
-    ("skimage", "data/retina.jpg"),
-    ("skimage", "data/rocket.jpg"),
-    ("sklearn", "datasets/images/china.jpg"),
-    ("sklearn", "datasets/images/flower.jpg"),
+    ("skimage", "data/astronaut.png", "living"),
+    ("skimage", "data/brick.png", "thing"),
+    ("skimage", "data/camera.png", "living"),
+    ("skimage", "data/chelsea.png", "living"),
+    ("skimage", "data/coffee.png", "thing"),
+    ("skimage", "data/coins.png", "thing"),
+    ("skimage", "data/hubble_deep_field.jpg", "scene"),
+    ("skimage", "data/moon.png", "scene"),
+    ("skimage", "data/motorcycle_left.png", "thing"),
+    ("skimage", "data/retina.jpg", "thing"),
+    ("skimage", "data/rocket.jpg", "scene"),
+    ("sklearn", "datasets/images/china.jpg", "scene"),
+    ("sklearn", "datasets/images/flower.jpg", "living"),
 )
+
+ALL = tuple(range(len(PHOTOGRAPHS)))
+
+
+def photographs_of(seed: int, split: str) -> tuple[int, ...]:
+    """Which of :data:`PHOTOGRAPHS` the videos of a split show: no photograph is on both sides.
+
+    Held-out videos show one of every kind, drawn by the seed: three at random may all be of the night sky.
+    """
+    rng = np.random.default_rng([seed, len(PHOTOGRAPHS)])
+    kinds = sorted({kind for *_, kind in PHOTOGRAPHS})
+    reserved = {int(rng.choice([i for i in ALL if PHOTOGRAPHS[i][-1] == kind])) for kind in kinds}
+    return tuple(i for i in ALL if (i in reserved) == (split == "heldout"))
 
 
 @cache
@@ -40,7 +53,7 @@ def photograph(which: int) -> npt.NDArray[np.uint8]:
     """
     from PIL import Image
 
-    package, inside = PHOTOGRAPHS[which]
+    package, inside, _ = PHOTOGRAPHS[which]
     # find_spec does not import the package, which would take a second.
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:

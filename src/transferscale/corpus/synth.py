@@ -1,6 +1,11 @@
-"""The synthetic corpus as real mp4 files, which then go the way of any video."""
+"""The synthetic corpus as real mp4 files, which then go the way of any video.
+
+Some photographs are shown in held-out videos alone (``photographs.photographs_of``), so which videos those are is
+decided here: a video that was held out by chance would show what training videos show.
+"""
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -13,6 +18,7 @@ from transferscale.artefacts import Stopwatch, atomic, write_provenance
 from transferscale.corpus.children import Failure, each
 from transferscale.corpus.manifest import SYNTHETIC_LABELS
 from transferscale.corpus.motion import film, scene
+from transferscale.corpus.photographs import photographs_of
 
 # Nearly lossless; a key frame a second or so; no B-frames; one thread, so that the bytes do not depend on the
 # machine's number of cores.
@@ -28,6 +34,7 @@ class Job(TypedDict):
     frames: int
     fps: int
     size: int
+    split: str
 
 
 def write_videos(spec: Mapping[str, Any], out: Path, threads: int) -> None:
@@ -36,11 +43,11 @@ def write_videos(spec: Mapping[str, Any], out: Path, threads: int) -> None:
     Parameters
     ----------
     spec
-        ``Grid.synth_spec``: ``seed``, ``files``, ``seconds``, ``fps``, ``size`` (pixels). A file's content
-        depends on the seed, its number and its geometry alone, so that more files leave the others as they
-        are.
+        ``Grid.synth_spec``: ``seed``, ``heldout`` (share of the videos), ``files``, ``seconds``, ``fps``,
+        ``size`` (pixels). A file's content depends on the seed, the share, its number and its geometry alone, so that
+        more files leave the others as they are.
     out
-        Folder of ``motion-00000.mp4`` and so on, and ``labels.csv`` with the label of each (``Scene.label``).
+        Folder of ``motion-00000.mp4`` and so on, and ``labels.csv`` with label (``Scene.label``) and split of each.
     threads
         Child processes.
     """
@@ -56,6 +63,7 @@ def write_videos(spec: Mapping[str, Any], out: Path, threads: int) -> None:
                 "frames": frames,
                 "fps": spec["fps"],
                 "size": spec["size"],
+                "split": split_of(number, spec["heldout"]),
             }
             for number in range(spec["files"])
         ]
@@ -66,10 +74,16 @@ def write_videos(spec: Mapping[str, Any], out: Path, threads: int) -> None:
                 raise RuntimeError(f"{Path(job['path']).name}: {answer.reason}")
         with (folder / SYNTHETIC_LABELS).open("w", newline="") as stream:
             table = csv.writer(stream, lineterminator="\n")
-            table.writerow(["video", "label"])
+            table.writerow(["video", "label", "split"])
             for job in jobs:
-                table.writerow([Path(job["path"]).name, scene(job["seed"], job["number"]).label])
+                drawn = scene(job["seed"], job["number"], photographs_of(job["seed"], job["split"]))
+                table.writerow([Path(job["path"]).name, drawn.label, job["split"]])
     write_provenance(out, watch, files=len(jobs), frames_per_file=frames)
+
+
+def split_of(number: int, heldout: float) -> str:
+    """Side of a video by its number alone: the first is held out, and the share of ``heldout`` is spread evenly."""
+    return "heldout" if math.ceil((number + 1) * heldout) > math.ceil(number * heldout) else "train"
 
 
 def _patience(job: Job) -> float:
@@ -79,7 +93,14 @@ def _patience(job: Job) -> float:
 def make(job: Job) -> None:
     """Draw and encode one file; runs in a child."""
     encode(
-        film(job["seed"], job["number"], job["frames"], job["fps"], job["size"]),
+        film(
+            job["seed"],
+            job["number"],
+            job["frames"],
+            job["fps"],
+            job["size"],
+            photographs_of(job["seed"], job["split"]),
+        ),
         job["fps"],
         Path(job["path"]),
     )

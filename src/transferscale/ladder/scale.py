@@ -100,7 +100,7 @@ class Scale:
         return self.channels * self.tubelet_frames * self.tubelet_size**2
 
     def kept_places(self, mask_ratio: float) -> int:
-        """Places that the encoder sees under a tube mask: at least one, and at least one stays masked.
+        """Places of two or more that the encoder sees under a tube mask: at least one, and at least one stays masked.
 
         A small grid has few tubes: of 4 x 4 at a ratio of 0.9 it sees 2, which is 12.5 %.
         """
@@ -158,7 +158,7 @@ def scale(
     Raises
     ------
     ValueError
-        If the clip is not divisible by the tubelet, the clip is a single token wide, or a value is out of range.
+        If the clip is not divisible by the tubelet, or a value is out of range.
     """
     if depth < 1:
         raise ValueError(f"depth is {depth}; it must be at least 1")
@@ -171,10 +171,6 @@ def scale(
     if frames % tubelet["frames"] or size % tubelet["size"]:
         raise ValueError(
             f"a clip of {frames} x {size} x {size} is not divisible by the tubelet {dict(tubelet)}"
-        )
-    if size == tubelet["size"]:
-        raise ValueError(
-            f"a tubelet of {size} x {size} pixels leaves one place a clip, so none can be masked"
         )
     return Scale(
         family=family,

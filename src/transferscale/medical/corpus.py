@@ -57,8 +57,8 @@ def _row(window: Mapping[str, Any], trained: bool) -> dict[str, Any]:
         "source": f"recordings of {window['subject']}",
         "shot": 0,
         "split": "train" if trained else "",
-        # Uniform by hash of the name, as for videos.
-        "fraction_rank": int(fingerprint(name), 16) / 16**12,
+        # Uniform by hash of the recording, as for videos.
+        "fraction_rank": int(fingerprint(window["recording"]), 16) / 16**12,
         "shard": window["shard"] if trained else None,
         "offset": window["offset"] if trained else None,
         "dropped": not trained,

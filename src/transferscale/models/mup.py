@@ -95,8 +95,8 @@ def parameter_groups(
     Parameters
     ----------
     models
-        Networks whose matrices are all :class:`Linear`; any other parameter (norm, bias, token) is a
-        vector and does not decay.
+        Networks whose matrices are all :class:`Linear`; any other parameter (norm, bias, token, filter of a channel)
+        is a vector and does not decay. Adam's epsilon of vectors is that of the residual branches, where most are.
     learning_rate, weight_decay, epsilon
         Values at depth 1.
 

@@ -1,1 +1,1 @@
-"""Clips into checkpoints: objectives, schedule, Lightning module and data, rungs."""
+"""Clips into checkpoints: objectives, schedule, training loop, data, rungs."""

@@ -30,11 +30,11 @@ class Account:
 
     def totals(self) -> dict[str, Any]:
         """Costs so far: seconds, joules, megabytes of the device's memory (resident memory of a CPU run)."""
-        before = self.before
+        before, joules = self.before, self.meter.sample()
         return {
             "attempts": before.get("attempts", 0) + 1,
             "wall_s": round(before.get("wall_s", 0.0) + self.watch.seconds, 3),
-            "energy_j": round(before.get("energy_j", 0.0) + self.meter.sample(), 1),
+            "energy_j": None if joules is None else round((before.get("energy_j") or 0.0) + joules, 1),
             "energy_source": self.meter.source,
             "peak_memory_mb": round(max(before.get("peak_memory_mb", 0.0), peak_memory_mb(self.device)), 1),
         }

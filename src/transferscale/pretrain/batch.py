@@ -1,6 +1,6 @@
 """A batch of clips, as the data hands it to an objective."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -24,3 +24,11 @@ class Batch(NamedTuple):
     clip: Float[Tensor, "batch time height width"]
     draw: Draw
     label: Int[Tensor, " batch"]
+
+
+class Stream(Protocol):
+    """Batches by step."""
+
+    def at(self, step: int) -> Batch:
+        """The batch of one step."""
+        ...

@@ -1,8 +1,8 @@
 """torch.compile by a measured rule: only where what is left to train is long enough, and only if it is faster.
 
 ``auto`` times eager steps first. It compiles when the gain to expect over the rest of the rung is twice the cost to
-expect, times as many compiled steps, and goes back where they are not faster. What compiles are the inner networks: a
-whole LightningModule that logs does not compile. A machine without a compiler trains on without one.
+expect, times as many compiled steps, and goes back where they are not faster. What compiles are the networks: masks and
+losses around them are drawn on the CPU. A machine without a compiler trains on without one.
 
 Compiled and eager steps differ in the last digits, so the choice is kept in the workspace: a rung that was killed and
 resumed switches at the same steps.
@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
 from torch import nn
 
-from transferscale.pretrain.module import RungModule
+from transferscale.pretrain.batch import Batch
+from transferscale.pretrain.training import Training
 
 # Share of a step that compiling saves, and what it costs, by kind of device: 10 % and up to 40 s were measured on two
 # CPU cores; a GPU's figures are assumed, and put right by the second measurement.
@@ -62,8 +62,8 @@ class Plan:
         return self.first is not None and self.first <= step and (self.end is None or step < self.end)
 
 
-class Compiling(Callback):  # type: ignore[misc]
-    """Measure, compile, measure again, settle; must come first, so that it times the step alone.
+class Compiling:
+    """Measure, compile, measure again, settle.
 
     Parameters
     ----------
@@ -73,40 +73,39 @@ class Compiling(Callback):  # type: ignore[misc]
         Called with the plan whenever it changes.
     """
 
-    def __init__(self, plan: Plan, keep: Callable[[dict[str, Any]], None]) -> None:
-        self.plan, self.keep = plan, keep
+    def __init__(self, plan: Plan, training: Training, keep: Callable[[dict[str, Any]], None]) -> None:
+        self.plan, self.training, self.keep = plan, training, keep
         self.times: list[float] = []
         self.on = False
 
-    def on_train_batch_start(self, trainer: Trainer, module: RungModule, batch: Any, batch_idx: int) -> None:
-        """Be compiled or eager as planned."""
-        wanted = self.plan.compiled(trainer.global_step)
-        if wanted != self.on and batch_idx % trainer.accumulate_grad_batches == 0:
+    def before(self, step: int, batch: Batch) -> None:
+        """Be compiled or eager as planned in ``step`` (from 0)."""
+        wanted = self.plan.compiled(step)
+        if wanted != self.on:
             self.times = []
             if wanted:
-                self._compile(trainer, module, batch)
+                self._compile(batch)
             else:
-                decompile(module.compilable)
+                decompile(self.training.compilable)
                 self.on = False
         if not self.plan.settled:
-            self.start = _now(module.device)
+            self.start = _now(self.training.fabric.device)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, module: RungModule, outputs: Any, batch: Any, *args: Any
-    ) -> None:
-        """Take the time, and decide when there is enough of it."""
+    def after(self, step: int) -> None:
+        """Take the time of ``step`` (from 1), and decide when there is enough of it."""
         # A rung that was killed while compiled steps were timed has eager ones to repeat before them.
         if self.plan.settled or self.on != (self.plan.eager_s is not None):
             return
-        self.times.append(_now(module.device) - self.start)
+        device = self.training.fabric.device
+        self.times.append(_now(device) - self.start)
         if len(self.times) < WARM + MEASURED:
             return
-        step_s, step = statistics.median(self.times[WARM:]), trainer.global_step
+        step_s = statistics.median(self.times[WARM:])
         self.times = []
         if self.plan.eager_s is None:
             self.plan.eager_s = step_s
-            left = (module.schedule.end - step) * trainer.accumulate_grad_batches
-            if pays(step_s, left, module.device.type):
+            left = self.training.schedule.end - step
+            if pays(step_s, left, device.type):
                 self.plan.first = step
                 self.keep(asdict(self.plan))
             else:
@@ -119,14 +118,12 @@ class Compiling(Callback):  # type: ignore[misc]
             self.plan.end = step
             self._settle(f"eager: {1e3 * self.plan.eager_s:.1f} ms a step, {1e3 * step_s:.1f} ms compiled")
 
-    def _compile(self, trainer: Trainer, module: RungModule, batch: Any) -> None:
+    def _compile(self, batch: Batch) -> None:
         """Compile, and try it on a batch before training depends on it."""
-        networks = module.compilable
+        networks = self.training.compilable
         compile_networks(networks)
         try:
-            with torch.enable_grad(), trainer.precision_plugin.train_step_context():
-                loss = module.objective.losses(batch).mean()
-            torch.autograd.grad(loss, list(module.networks.parameters()), allow_unused=True)
+            self.training.backward(batch)
             self.on = True
         except Exception as error:  # whatever a missing or broken compiler raises
             decompile(networks)

@@ -6,7 +6,7 @@ recordings of a fold all come as a *part*: a clip store and its ``clips`` table.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from transferscale.pretrain.augment import resized_crops
 from transferscale.pretrain.batch import Batch
 from transferscale.pretrain.counter import Bits, Draw, draw_bits, identify
 from transferscale.pretrain.mixture import given_until, turns, whole_shares
-from transferscale.pretrain.prefetch import prefetched
 from transferscale.tables import read_table
 
 # Mean and SD are taken from at most this many training clips, spread evenly.
@@ -63,6 +62,17 @@ class Clips:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def first(self, count: int) -> "Clips":
+        """The first ``count`` of them."""
+        return Clips(
+            self.names[:count],
+            self.rows[:count],
+            self.ids[:count],
+            self.videos[:count],
+            self.labels[:count],
+            self.motion[:count],
+        )
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -90,6 +100,8 @@ class Group:
         Name of the part.
     share
         Its share of the stream as a whole number (``mixture.turns``).
+    augment
+        Whether its clips are mirrored and cropped, as video may be.
     scale
         Moments of all training clips of its store, also where a fraction or a source takes only some of them, so that
         a clip looks the same in all of them.
@@ -100,6 +112,7 @@ class Group:
     clips: Clips
     scale: Moments
     share: int
+    augment: bool
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,10 @@ class HeldOutClips:
 
     def __len__(self) -> int:
         return len(self.clips)
+
+    def first(self, count: int) -> "HeldOutClips":
+        """The first ``count`` of them."""
+        return replace(self, clips=self.clips.first(count))
 
     @property
     def videos(self) -> list[str]:
@@ -140,7 +157,8 @@ class Corpus:
     heldout
         The held-out clips.
     classes
-        Labels of the training clips, sorted; empty where they have none.
+        Labels of the training clips, sorted, and, unless the labels are the target, of the clips that are probed; empty
+        where they have none.
     """
 
     train: list[Group]
@@ -201,10 +219,10 @@ def open_corpus(
     sources = [source(store, index) for store, index in zip(stores, indexes, strict=True)]
     held = source(heldout_store, heldout_index) if heldout_store and heldout_index else sources[0]
     supervised = spec["objective"]["name"] == "supervised"
-    classes = _classes(sources, supervised)
+    classes = _classes(sources, held, supervised)
     chosen = [own.train(part, classes) for own, part in zip(sources, parts, strict=True)]
     groups = [
-        Group(part["name"], own.store, clips, own.moments, share)
+        Group(part["name"], own.store, clips, own.moments, share, _augmented(part, own))
         for own, part, clips, share in zip(sources, parts, chosen, _shares(parts, chosen), strict=True)
     ]
     corpus = Corpus(groups, held.heldout(classes, int(spec["heldout_clips"]), supervised), classes)
@@ -216,9 +234,24 @@ def open_corpus(
     return corpus
 
 
-def _classes(sources: "Sequence[_Source]", needed: bool) -> list[str]:
-    """Labels of all training clips, sorted, whatever fraction is taken: every fraction has the same classes."""
+def _augmented(part: Mapping[str, Any], own: "_Source") -> bool:
+    """Whether the clips of a part are mirrored and cropped, which recordings never are."""
+    if part["augment"] and own.store.dtype != np.uint8:
+        raise UserError(
+            f"--spec: part '{part['name']}' holds recordings, which mirroring would spoil; set its 'augment' to false"
+        )
+    return bool(part["augment"])
+
+
+def _classes(sources: "Sequence[_Source]", held: "_Source", needed: bool) -> list[str]:
+    """Labels of all training clips, sorted, whatever fraction is taken: every fraction has the same classes.
+
+    Where they are not the target, only the probe asks for classes, so those of the held-out clips' table count too:
+    training clips without labels do not change what is probed.
+    """
     columns = [own.rows("train").column("label") for own in sources]
+    if not needed:
+        columns += [held.rows(split).column("label") for split in ("train", "heldout")]
     if needed:
         for own, column in zip(sources, columns, strict=True):
             if column.null_count:
@@ -277,7 +310,7 @@ class _Source:
         return self._clips(rows, classes)
 
     def heldout(self, classes: list[str], most: int, labelled: bool) -> HeldOutClips:
-        """The first held-out clips; where labels are the target, of those whose class was trained."""
+        """Held-out clips, at random by hash; where labels are the target, of those whose class was trained."""
         rows = self.rows("heldout")
         if labelled:
             rows = rows.filter(pc.is_in(rows.column("label"), pa.array(classes, pa.string())))
@@ -286,7 +319,9 @@ class _Source:
             raise UserError(
                 f"{self.index}: no clip{of} is held out, so there is no held-out loss; raise corpus.heldout"
             )
-        return HeldOutClips(self.store, self._clips(rows.slice(0, most), classes), self.moments)
+        # Not in nested order, which would take all clips of a few videos.
+        order = np.argsort(identify(rows.column("clip_id").to_pylist()), kind="stable")
+        return HeldOutClips(self.store, self._clips(rows.take(order[:most]), classes), self.moments)
 
     @cached_property
     def moments(self) -> Moments:
@@ -342,7 +377,7 @@ def moments(store: ClipStore, rows: npt.NDArray[np.int64]) -> Moments:
 
 
 class ClipStream:
-    """Batches of step ``start``, ``start`` + 1, ...: endless passes over every part, each in its own order.
+    """Batches by step: endless passes over every part, each in its own order.
 
     Which clip stands at which place is a function of the seed and the place alone.
 
@@ -354,17 +389,12 @@ class ClipStream:
         Clips a step.
     crop
         Smallest share of a clip's area that a crop takes; 1 for no crop.
-    start
-        Step at which iteration begins.
     """
 
-    def __init__(self, corpus: Corpus, seed: int, batch: int, crop: float, start: int = 0) -> None:
+    def __init__(self, corpus: Corpus, seed: int, batch: int, crop: float) -> None:
         self.groups, self.shares = corpus.train, [group.share for group in corpus.train]
-        self.seed, self.batch, self.crop, self.start = seed, batch, crop, start
+        self.seed, self.batch, self.crop = seed, batch, crop
         self._order: dict[int, tuple[int, npt.NDArray[np.int64]]] = {}
-
-    def __iter__(self) -> Iterator[Batch]:
-        return prefetched(self.at, self.start)
 
     def at(self, step: int) -> Batch:
         """The batch of one step."""
@@ -379,16 +409,17 @@ class ClipStream:
         pieces = []
         for group, places, _, clips in which:
             taken = group.store.take(group.clips.rows[clips])
-            pixels = torch.from_numpy(taken)
-            for place in np.flatnonzero(flip[places]):
-                pixels[place] = pixels[place].flip(-1)
-            pieces.append(group.scale.scale(taken))
+            mirrored = np.flatnonzero(flip[places] & group.augment)
+            # numpy reverses a row pixel by pixel, torch many at once.
+            taken[mirrored] = torch.from_numpy(taken[mirrored]).flip(-1).numpy()
+            piece = group.scale.scale(taken)
+            if self.crop < 1 and group.augment:
+                piece = resized_crops(piece, Draw(self.seed, visits[places], ids[places]), self.crop)
+            pieces.append(piece)
         clip = pieces[0]
         if len(pieces) > 1:
             order = np.argsort(np.concatenate([places for _, places, _, _ in which]))
             clip = torch.cat(pieces)[torch.from_numpy(order)]
-        if self.crop < 1:
-            clip = resized_crops(clip, draw, self.crop)
         return Batch(clip, draw, torch.from_numpy(labels))
 
     def names(self, step: int) -> list[str]:
@@ -410,12 +441,13 @@ class ClipStream:
         """Every part of a batch: group, places in the batch, visits, and clips of the group."""
         part, before = turns(np.arange(step * self.batch, (step + 1) * self.batch), self.shares)
         found = []
-        for number in np.unique(part):
-            group = self.groups[number]
+        for number, group in enumerate(self.groups):
             places = np.flatnonzero(part == number)
+            if not len(places):
+                continue
             visit, rank = np.divmod(before[places], len(group.clips))
-            epochs = np.unique(visit)
-            clips = np.concatenate([self._pass(int(number), int(e))[rank[visit == e]] for e in epochs])
+            epochs = range(visit[0], visit[-1] + 1)
+            clips = np.concatenate([self._pass(number, epoch)[rank[visit == epoch]] for epoch in epochs])
             found.append((group, places, visit, clips))
         return found
 
@@ -427,14 +459,6 @@ class ClipStream:
             keys = draw_bits(self.seed, "order", np.full(len(ids), epoch), ids, 1)[:, 0]
             cached = self._order[number] = (epoch, np.argsort(keys, kind="stable"))
         return cached[1]
-
-    # Lightning asks a resumable loader for its state; this one is a function of the step, so it has none.
-    def state_dict(self) -> dict[str, Any]:
-        """No state."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """No state."""
 
 
 def batches(heldout: HeldOutClips, size: int) -> Iterator[Batch]:

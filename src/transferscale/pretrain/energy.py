@@ -4,7 +4,8 @@ In this order:
 
 - ``nvml``: power of the GPU's board, sampled through ``torch.cuda`` and summed over time;
 - ``rapl``: counters of the CPU packages (Linux powercap), which count whatever else runs on them too;
-- ``assumed``: :data:`WATTS_A_THREAD` for each CPU thread of the run.
+- ``assumed``: :data:`WATTS_A_THREAD` for each CPU thread of the run;
+- ``unknown``: nothing is said of a GPU that does not tell.
 """
 
 import time
@@ -41,21 +42,24 @@ class EnergyMeter:
     Attributes
     ----------
     source
-        ``nvml``, ``rapl`` or ``assumed``.
+        ``nvml``, ``rapl``, ``assumed`` or ``unknown``.
     joules
-        Up to the last sample.
+        Up to the last sample; None where it is unknown.
     """
 
     def __init__(self, device: torch.device, threads: int, powercap: Path = POWERCAP) -> None:
-        self.device, self.watts, self.joules = device, WATTS_A_THREAD * threads, 0.0
+        self.device, self.watts = device, WATTS_A_THREAD * threads
         self.packages = packages(powercap) if device.type == "cpu" else []
         self.source = "rapl" if self.packages else "assumed"
-        if device.type == "cuda" and _board_watts(device) is not None:
-            self.source = "nvml"
+        if device.type == "cuda":
+            self.source = "unknown" if _board_watts(device) is None else "nvml"
+        self.joules: float | None = None if self.source == "unknown" else 0.0
         self.last = time.monotonic()
 
-    def sample(self) -> float:
+    def sample(self) -> float | None:
         """Add what passed since the last call; the joules so far."""
+        if self.joules is None:
+            return None
         now = time.monotonic()
         passed, self.last = now - self.last, now
         if self.source == "rapl":

@@ -1,30 +1,32 @@
 """`pretrain ladder`: the ladder of a study and what it costs on this machine, before anything runs."""
 
-import os
-import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
+from transferscale.errors import UserError
 from transferscale.ladder import Scale
-from transferscale.ladder.cost import Work, params_total, training_flops, work_of
+from transferscale.ladder.cost import (
+    Work,
+    encoder_flops,
+    forward_flops,
+    needed_bytes,
+    params_total,
+    training_flops,
+    work_of,
+)
 from transferscale.models.build import scale_of
-from transferscale.pretrain.memory import needed_bytes, refuse_what_does_not_fit
-from transferscale.pretrain.schedule import steps
-from transferscale.study.grid import Grid
+from transferscale.pretrain.calibration import Speed, jobs_at_once, measure, probes
+from transferscale.pretrain.memory import available_bytes, refuse_what_does_not_fit
+from transferscale.pretrain.probe import PROBE_CLIPS
+from transferscale.pretrain.spacing import probed
+from transferscale.study.grid import CLASSES, Grid
+from transferscale.study.pretrain import steps
 from transferscale.study.study import Study
 from transferscale.study.trunks import Trunk, ladder_trunks, trunks_beside
 
-# Wall time of a rung outside its steps: imports, opening the clips, held-out loss, writing; measured on a server CPU
+# Wall time of a rung outside steps and evaluations: imports, opening the clips, writing; measured on a server CPU
 # (benchmarks/pretrain_overheads.py).
 START_UP_S = 6.0
-# Calibration: this long at a network, and with steps of at most this many FLOPs.
-MEASURE_S = 1.5
-MEASURE_FLOPS = 2e10
-# Classes that a supervised head is counted with, before the corpus is read.
-CLASSES = 10
 
 HEAD = (
     "family",
@@ -43,29 +45,6 @@ HEAD = (
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Seconds a clip as a straight line in its training FLOPs."""
-
-    overhead: float
-    per_flop: float
-
-    def seconds(self, flops: float) -> float:
-        """Seconds of training one clip."""
-        return self.overhead + self.per_flop * flops
-
-    @classmethod
-    def through(cls, points: list[tuple[float, float]]) -> "Speed":
-        """The line through one or two points (FLOPs, seconds); it passes through zero when there is one.
-
-        Noise can give two points a negative overhead or slope; then the line is that of the larger network.
-        """
-        (few, fast), (many, slow) = points[0], points[-1]
-        slope = (slow - fast) / (many - few) if many > few else 0.0
-        overhead = fast - slope * few
-        return cls(overhead, slope) if slope > 0 and overhead > 0 else cls(0.0, slow / many)
-
-
-@dataclass(frozen=True)
 class Line:
     """Trunks of one network on one kind of corpus.
 
@@ -77,8 +56,12 @@ class Line:
         Number of trunks; rungs of each, those passed through included.
     clips
         Clips that training one of them takes, decays included.
+    speed
+        Clips a second; None where no network of the family fits.
     seconds
-        Of all trunks, one after the other, start-up included.
+        Of all trunks, one after the other, evaluation and start-up included; None without a speed.
+    fits
+        Whether it fits this machine's memory.
     """
 
     what: str
@@ -87,27 +70,23 @@ class Line:
     trunks: int
     rungs: int
     clips: int
-    speed: float
-    seconds: float
+    speed: float | None
+    seconds: float | None
+    fits: bool
 
 
 def ladder_text(study: Study, price_hour: float | None = None) -> str:
     """The ladder as a table: shape, parameters, FLOPs, memory, clips and minutes of every depth.
 
-    The minutes come from some ten seconds of measured training: two networks a family.
+    The minutes come from some ten seconds of measured training: two networks a family. Networks that do not fit
+    this machine are marked.
 
     Parameters
     ----------
     price_hour
         Price of an hour of this machine; by default ``plan.price_gpu_hour`` of the study, if it has one.
-
-    Raises
-    ------
-    UserError
-        If a network does not fit this machine's memory.
     """
-    lines = estimate(study)
-    pretrain = study.pretrain
+    lines, pretrain = estimate(study), study.pretrain
     part = pretrain.batch // pretrain.accumulate
     rows = [
         (
@@ -117,149 +96,136 @@ def ladder_text(study: Study, price_hour: float | None = None) -> str:
             f"{line.scale.params_encoder:,}",
             f"{params_total(line.scale, line.work):,}",
             f"{training_flops(line.scale, line.work) / 1e6:,.1f}",
-            f"{needed_bytes(line.scale, line.work, part) / 1e6:,.0f}",
+            f"{needed_bytes(line.scale, line.work, part) / 1e6:,.0f}" + ("" if line.fits else " !"),
             str(line.trunks),
             str(line.rungs),
             f"{line.clips:,}",
-            f"{line.speed:,.0f}",
-            f"{line.seconds / 60:,.1f}",
+            "-" if line.speed is None else f"{line.speed:,.0f}",
+            "-" if line.seconds is None else f"{line.seconds / 60:,.1f}",
         )
         for line in lines
     ]
     budgets = ", ".join(f"{pretrain.budgets.at(rung):,}" for rung in range(1, pretrain.budgets.rungs + 1))
-    minutes = sum(line.seconds for line in lines) / 60
     flops = sum(training_flops(line.scale, line.work) * line.clips * line.trunks for line in lines)
     jobs = sum(line.trunks * line.rungs for line in lines)
-    price = price_hour if price_hour is not None else study.plan.price_gpu_hour if study.plan else None
-    cost = f", {minutes / 60 * price:,.2f} at {price:g} an hour" if price else ""
-    at_once = max(1, (os.cpu_count() or 1) // pretrain.threads)
-    return "\n".join(
-        [
-            f"Pretraining ladder ({pretrain.objective.name}, {pretrain.precision}), budgets {budgets} clips:",
-            *_columns([HEAD, *rows]),
-            f"{jobs} jobs, {flops:.2e} FLOPs, about {minutes:,.1f} min one after the other on this machine{cost};",
-            f"{minutes / at_once:,.1f} min with {at_once} at a time, of {pretrain.threads} CPU threads each. "
-            f"{START_UP_S:.0f} s a job are not training.",
-        ]
-    )
+    told = [
+        f"Pretraining ladder ({pretrain.objective.name}, {pretrain.precision}), budgets {budgets} clips:",
+        *_columns([HEAD, *rows]),
+        f"{jobs} jobs, {flops:.2e} FLOPs, {_minutes(study, lines, price_hour)}",
+    ]
+    if not all(line.fits for line in lines):
+        told.append(
+            f"! needs more memory than the {available_bytes() / 1e9:,.1f} GB of this machine; minutes here."
+        )
+    return "\n".join(told)
 
 
-def estimate(study: Study) -> list[Line]:
-    """Every kind of trunk of a study, with what it costs here.
+def refuse_what_cannot_run(study: Study) -> None:
+    """Tell which network of a study does not fit this machine.
 
     Raises
     ------
     UserError
-        If a network does not fit this machine's memory.
+        At the first that does not.
     """
-    pretrain, grid = study.pretrain, Grid(study)
-    shapes: dict[tuple[str, int], tuple[Scale, Work]] = {}
+    for shape, work in _networks(study).values():
+        refuse_what_does_not_fit(shape, work, study.pretrain.batch, study.pretrain.accumulate)
+
+
+def estimate(study: Study) -> list[Line]:
+    """Every kind of trunk of a study, with what it costs here."""
+    networks = _networks(study)
+    fits = {network: _fits(study, *shape_and_work) for network, shape_and_work in networks.items()}
+    speeds = {}
     for family, ladder in study.families.items():
-        for depth in ladder.depths:
-            shape = scale_of(grid.model_spec(family, depth))
-            work = work_of(shape, pretrain.objective.spec(), CLASSES)
-            refuse_what_does_not_fit(shape, work, pretrain.batch, pretrain.accumulate)
-            shapes[family, depth] = shape, work
-    speeds = {
-        family: Speed.through(
-            [
-                (training_flops(*shapes[family, depth]), measure(study, family, depth))
-                for depth in probes(
-                    {depth: training_flops(*shapes[family, depth]) for depth in ladder.depths}
-                )
-            ]
+        flops = {d: training_flops(*networks[family, d]) for d in ladder.depths if fits[family, d]}
+        points = (
+            [(float(flops[depth]), measure(study, family, depth)) for depth in probes(flops)] if flops else []
         )
-        for family, ladder in study.families.items()
-    }
-    lines = []
+        speeds[family] = Speed.through(points) if points else None
     trunks = [*ladder_trunks(study), *trunks_beside(study)]
-    kinds = Counter((_kind(trunk), trunk.family, trunk.depth, max(trunk.rungs)) for trunk in trunks)
-    examples = {(_kind(t), t.family, t.depth, max(t.rungs)): t for t in trunks}
-    for (kind, family, depth, rungs), count in kinds.items():
-        shape, work = shapes[family, depth]
-        clips = clips_of(study, examples[kind, family, depth, rungs])
-        seconds = speeds[family].seconds(training_flops(shape, work))
-        lines.append(
-            Line(
-                f"{family} {kind}".strip(),
-                shape,
-                work,
-                count,
-                rungs,
-                clips,
-                1 / seconds,
-                count * (clips * seconds + rungs * START_UP_S),
-            )
-        )
+    kinds: Counter[tuple[str, str, int, int]] = Counter()
+    examples: dict[tuple[str, str, int, int], Trunk] = {}
+    for trunk in trunks:
+        key = (_kind(trunk), trunk.family, trunk.depth, max(trunk.rungs))
+        kinds[key] += 1
+        examples.setdefault(key, trunk)
+    lines = []
+    for key, count in kinds.items():
+        kind, family, depth, rungs = key
+        (shape, work), speed = networks[family, depth], speeds[family]
+        clips = clips_of(study, examples[key])
+        train = speed.seconds(training_flops(shape, work)) if speed else None
+        total = None
+        if speed and train:
+            test = evaluated(study, examples[key]) * speed.per_flop * evaluation_flops(study, shape)
+            total = count * (clips * train + test + rungs * START_UP_S)
+        what = f"{family} {kind}".strip()
+        rate = 1 / train if train else None
+        lines.append(Line(what, shape, work, count, rungs, clips, rate, total, fits[family, depth]))
     return lines
-
-
-def probes(flops: dict[int, int]) -> list[int]:
-    """The depths that are measured: the smallest, and the largest of which a clip is done within a second.
-
-    Parameters
-    ----------
-    flops
-        Training FLOPs of a clip at every depth.
-    """
-    depths = sorted(flops)
-    affordable = [depth for depth in depths if flops[depth] <= MEASURE_FLOPS]
-    return sorted({depths[0], affordable[-1] if affordable else depths[0]})
 
 
 def clips_of(study: Study, trunk: Trunk) -> int:
     """Clips that training a whole trunk with all its decays takes."""
-    grid, total = Grid(study), 0
+    batch = study.pretrain.batch
+    return batch * sum(end - start for start, _, end in _rungs(study, trunk))
+
+
+def evaluated(study: Study, trunk: Trunk) -> int:
+    """Clips that a trunk is evaluated on: all held-out clips after every rung, some of them at every probe."""
+    pretrain, rungs = study.pretrain, _rungs(study, trunk)
+    last = rungs[-1][1]
+    asked = sum(probed(step, pretrain.probes_per_decade) for step in range(1, last + 1))
+    return len(rungs) * pretrain.heldout_clips + asked * min(PROBE_CLIPS, pretrain.heldout_clips)
+
+
+def evaluation_flops(study: Study, shape: Scale) -> int:
+    """FLOPs of evaluating a clip: its loss with everything hidden asked for, and its features, seen whole."""
+    options = study.pretrain.objective.spec()
+    if "decoder_share" in options:
+        options["decoder_share"] = 1.0
+    return forward_flops(shape, work_of(shape, options, CLASSES)) + encoder_flops(shape)
+
+
+def _fits(study: Study, shape: Scale, work: Work) -> bool:
+    try:
+        refuse_what_does_not_fit(shape, work, study.pretrain.batch, study.pretrain.accumulate)
+    except UserError:
+        return False
+    return True
+
+
+def _rungs(study: Study, trunk: Trunk) -> list[tuple[int, int, int]]:
+    """First step, end of the trunk and end of the decay of every rung."""
+    grid, found = Grid(study), []
     for rung in range(1, max(trunk.rungs) + 1):
         spec = grid.rung_spec(trunk.family, trunk.depth, trunk.seed, rung, str(trunk.label))
-        total += steps(spec["budget"], spec["batch"]) - steps(spec["trunk_start"], spec["batch"])
-    return total * study.pretrain.batch
+        found.append(tuple(steps(spec[key], spec["batch"]) for key in ("trunk_start", "trunk_end", "budget")))
+    return [(start, middle, end) for start, middle, end in found]
 
 
-def measure(study: Study, family: str, depth: int) -> float:
-    """Seconds a clip of training, measured on clips of noise with the study's threads and precision."""
-    import torch
+def _networks(study: Study) -> dict[tuple[str, int], tuple[Scale, Work]]:
+    grid, options = Grid(study), study.pretrain.objective.spec()
+    shapes = {
+        (family, depth): scale_of(grid.model_spec(family, depth))
+        for family, ladder in study.families.items()
+        for depth in ladder.depths
+    }
+    return {key: (shape, work_of(shape, options, CLASSES)) for key, shape in shapes.items()}
 
-    from transferscale.models.mup import parameter_groups
-    from transferscale.pretrain.batch import Batch
-    from transferscale.pretrain.counter import Draw
-    from transferscale.pretrain.objective import build_objective
-    from transferscale.pretrain.optimiser import optimiser
-    from transferscale.pretrain.precision import chosen_precision
 
-    spec: dict[str, Any] = Grid(study).rung_spec(family, depth, 0, 1)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    before = torch.get_num_threads()
-    torch.set_num_threads(study.pretrain.threads)
-    try:
-        objective = build_objective(spec, CLASSES)
-        for network in [*objective.networks.values(), *objective.teachers.values()]:
-            network.to(device)
-        shape, half = objective.encoder.scale, chosen_precision(spec["precision"], device) == "bf16"
-        # Large networks are measured on fewer clips a step, so that a step stays below a second.
-        flops = training_flops(shape, objective.work)
-        batch = min(study.pretrain.batch, max(1, round(MEASURE_FLOPS / flops)))
-        groups = parameter_groups(objective.networks.values(), shape.multipliers, 1e-3, 0.0)
-        updates = optimiser(spec["optimizer"], groups, shape.width, shape.multipliers)
-        shown = (batch, shape.frames, shape.size, shape.size)
-        noise = torch.from_numpy(np.random.default_rng(0).standard_normal(shown, dtype=np.float32))
-        draw = Draw(0, np.zeros(batch, np.int64), np.arange(batch, dtype=np.uint64))
-        label = torch.zeros(batch, dtype=torch.int64, device=device)
-        clips, taken, start = Batch(noise.to(device), draw, label), 0, 0.0
-        # The first two steps allocate memory and choose kernels; they are not counted.
-        while taken < 3 or time.perf_counter() - start < MEASURE_S:
-            if taken == 2:
-                start = time.perf_counter()
-            with torch.autocast(device.type, torch.bfloat16, enabled=half):
-                loss = objective.losses(clips).mean()
-            loss.backward()
-            updates.step()
-            updates.zero_grad()
-            loss.item()
-            taken += 1
-        return (time.perf_counter() - start) / ((taken - 2) * batch)
-    finally:
-        torch.set_num_threads(before)
+def _minutes(study: Study, lines: list[Line], price_hour: float | None) -> str:
+    known = [line.seconds for line in lines if line.seconds is not None]
+    if not known:
+        return "and no network of it fits this machine."
+    minutes, at_once = sum(known) / 60, jobs_at_once(study.pretrain.threads)
+    price = price_hour if price_hour is not None else study.plan.price_gpu_hour if study.plan else None
+    cost = f", {minutes / at_once / 60 * price:,.2f} at {price:g} an hour" if price else ""
+    return (
+        f"about {minutes:,.1f} min one after the other on this machine;\n{minutes / at_once:,.1f} min with {at_once} "
+        f"at a time, of {study.pretrain.threads} CPU threads each{cost}. {START_UP_S:.0f} s a job are its start."
+    )
 
 
 def _kind(trunk: Trunk) -> str:

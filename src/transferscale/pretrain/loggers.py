@@ -23,11 +23,11 @@ def check_logger(name: str | None) -> None:
         )
 
 
-def logger_of(name: str | None, folder: Path, version: str) -> Any:
-    """The logger of a name, which writes to ``folder/log/version``; ``False`` for none."""
+def loggers_of(name: str | None, folder: Path, version: str) -> list[Any]:
+    """The logger of a name, which writes to ``folder/log/version``; none for None."""
     if name is None:
-        return False
-    from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+        return []
+    from lightning_fabric.loggers import CSVLogger, TensorBoardLogger
 
     kind = CSVLogger if name == "csv" else TensorBoardLogger
-    return kind(save_dir=folder, name="log", version=version)
+    return [kind(root_dir=folder, name="log", version=version)]

@@ -1,40 +1,50 @@
-"""The training loop of a rung: Lightning's, with everything off that a small network would wait for."""
+"""The training loop of a rung; device, precision, loggers and files are Lightning Fabric's."""
 
 import logging
-import warnings
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 
 from transferscale.errors import UserError
 from transferscale.pretrain.account import Account
-from transferscale.pretrain.accumulation import MicroBatches
 from transferscale.pretrain.compiling import Compiling, Plan, decompile
 from transferscale.pretrain.curve import Curve
 from transferscale.pretrain.data import ClipStream
-from transferscale.pretrain.light import AfterStep, NoProfiler
-from transferscale.pretrain.loggers import logger_of
-from transferscale.pretrain.module import NotFiniteError, RungModule
+from transferscale.pretrain.prefetch import in_turn
 from transferscale.pretrain.progress import Progress
 from transferscale.pretrain.resume import Resume, Workspace, noted_sigterm
+from transferscale.pretrain.state import load_state
+from transferscale.pretrain.training import NotFiniteError, Training
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
 
+def fabric_of(device: torch.device, precision: str, loggers: list[Any]) -> Fabric:
+    """Fabric on one device, in ``fp32`` or ``bf16``."""
+    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
+    return Fabric(
+        accelerator=device.type,
+        devices=1,
+        precision=PRECISIONS[precision],
+        # Not SLURM's, which would take the job's tasks for processes of this training.
+        plugins=[LightningEnvironment()],
+        loggers=loggers,
+    )
+
+
 def train(
-    module: RungModule,
+    training: Training,
     stream: ClipStream,
     probe: Callable[[], dict[str, float | None]],
     previous: Path | None,
     workspace: Workspace,
     account: Account,
     name: str,
-    precision: str,
-    logger: str | None,
 ) -> Curve:
     """Train from the workspace's state, else from ``previous``, else from the start; return the rung's curve.
 
@@ -42,68 +52,47 @@ def train(
     ----------
     probe
         Values of the network at its current weights, for the curve.
-    precision
-        ``fp32`` or ``bf16``.
-    logger
-        ``csv``, ``tensorboard`` or None.
+    name
+        What the lines of progress begin with.
 
     Raises
     ------
     UserError
         If a loss is not finite, or the GPU's memory does not suffice.
     """
-    saved, schedule, spec = workspace.step(), module.schedule, module.spec
-    parts, start = int(spec["accumulate"]), schedule.start if saved is None else saved
-    curve = Curve(
-        [] if saved is None else workspace.rows(saved),
-        schedule,
-        module.batch,
-        probe,
-        int(spec["probes_per_decade"]),
-    )
-    callbacks: list[Any] = []
-    if spec["compile"] == "auto":
-        plan = Plan(**workspace.chosen().get("compile", {}))
-        callbacks.append(Compiling(plan, lambda facts: workspace.choose("compile", facts)))
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), noted_sigterm() as stop:
-        warnings.filterwarnings("ignore", module="lightning")
-        trainer = Trainer(
-            accelerator="gpu" if account.device.type == "cuda" else "cpu",
-            devices=1,
-            precision=PRECISIONS[precision],
-            accumulate_grad_batches=parts,
-            max_steps=schedule.end,
-            max_epochs=-1,
-            callbacks=[
-                *callbacks,
-                AfterStep(curve, Progress(name, curve, account), Resume(workspace, curve, account, stop)),
-            ],
-            profiler=NoProfiler(),
-            # Not SLURM's: its requeueing saves inside the signal handler.
-            plugins=[LightningEnvironment()],
-            logger=logger_of(logger, workspace.folder.parent, f"rung{spec['rung']}-step{start}"),
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-            default_root_dir=workspace.folder,
-        )
+    saved, schedule, spec = workspace.step(), training.schedule, training.spec
+    start, rows = (schedule.start, []) if saved is None else (saved, workspace.rows(saved))
+    curve = Curve(rows, schedule, stream.batch, probe, int(spec["probes_per_decade"]))
+    state = previous if saved is None else workspace.state
+    if state is not None:
+        load_state(state, training, curve)
+    plan = Plan(**workspace.chosen().get("compile", {})) if spec["compile"] == "auto" else Plan(settled=True)
+    compiling = Compiling(plan, training, lambda facts: workspace.choose("compile", facts))
+    progress = Progress(name, start, curve, account, training.fabric)
+    with noted_sigterm() as stop, closing(in_turn(stream.at, start, account.device)) as batches:
+        resume = Resume(training, workspace, curve, account, stop)
         try:
-            trainer.fit(
-                module,
-                MicroBatches(stream, module.batch, parts, start),
-                ckpt_path=workspace.state if saved is not None else previous,
-                weights_only=True,
-            )
+            for step in range(start, schedule.end):
+                batch = next(batches)
+                compiling.before(step, batch)
+                training.set_rate(step)
+                loss = training.backward(batch)
+                training.update(step, loss)
+                compiling.after(step + 1)
+                curve.after(step + 1, training)
+                progress.after(step + 1)
+                resume.after(step + 1)
         except NotFiniteError as bad:
+            resume.failed(bad)
             raise UserError(_not_finite(bad, stream.names(bad.step - 1), workspace, spec)) from None
         except torch.OutOfMemoryError:
             raise UserError(
-                f"depth {spec['model']['depth']}: {module.batch // parts} clips at a time do not fit the GPU's memory; "
-                f"raise pretrain.accumulate (now {parts})"
+                f"depth {spec['model']['depth']}: {stream.batch // training.parts} clips at a time do not fit the "
+                f"GPU's memory; raise pretrain.accumulate (now {training.parts})"
             ) from None
-    decompile(module.compilable)
+        finally:
+            progress.close()
+    decompile(training.compilable)
     return curve
 
 

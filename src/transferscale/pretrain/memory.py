@@ -5,15 +5,7 @@ from pathlib import Path
 
 from transferscale.errors import UserError
 from transferscale.ladder import Scale
-from transferscale.ladder.cost import Work, training_bytes
-
-# The interpreter with torch and Lightning; measured with a network of a few thousand parameters.
-INTERPRETER_BYTES = 500_000_000
-
-
-def needed_bytes(scale: Scale, work: Work, batch: int) -> int:
-    """Bytes that training ``batch`` clips at once takes, interpreter included; an estimate, in fp32."""
-    return training_bytes(scale, work, batch) + INTERPRETER_BYTES
+from transferscale.ladder.cost import INTERPRETER_BYTES, Work, training_bytes
 
 
 def available_bytes() -> int:
@@ -39,12 +31,12 @@ def refuse_what_does_not_fit(scale: Scale, work: Work, batch: int, accumulate: i
     Raises
     ------
     UserError
-        If training needs more than this machine has.
+        If training needs at the least more than this machine has.
     """
-    needed, there = needed_bytes(scale, work, batch // accumulate), available_bytes()
+    needed, there = training_bytes(scale, work, batch // accumulate) + INTERPRETER_BYTES, available_bytes()
     if needed > there:
         raise UserError(
             f"pretrain.{scale.family}.depths: depth {scale.depth} ({scale.params_encoder:,} parameters) needs "
-            f"about {needed / 1e9:,.1f} GB to train with {batch // accumulate} clips at once, and this machine "
+            f"at least {needed / 1e9:,.1f} GB to train with {batch // accumulate} clips at once, and this machine "
             f"has {there / 1e9:,.1f} GB; leave the depth out, lower pretrain.batch or raise pretrain.accumulate"
         )

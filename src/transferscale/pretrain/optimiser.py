@@ -57,7 +57,7 @@ def muon_group(group: dict[str, Any], width: int, multipliers: Multipliers) -> d
 
 
 class Chained(Optimizer):
-    """Two optimisers as one, each over its own parameters: Lightning's automatic optimisation knows one."""
+    """Two optimisers as one, each over its own parameters."""
 
     def __init__(self, *parts: Optimizer) -> None:
         self.parts = parts

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+# A probe looks at so many held-out clips at most: at a large network it costs as much as training on ten times as many.
+PROBE_CLIPS = 64
 FOLDS = 5
 # Penalty, as a share of the training clips, on features of unit SD.
 PENALTY = 0.1

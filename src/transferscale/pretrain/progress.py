@@ -3,7 +3,7 @@
 import sys
 import time
 
-from lightning.pytorch import Trainer
+from lightning_fabric import Fabric
 
 from transferscale.pretrain.account import Account
 from transferscale.pretrain.curve import Curve
@@ -12,16 +12,19 @@ EVERY_S = 5.0
 
 
 class Progress:
-    """Say step, loss and speed every :data:`EVERY_S` seconds; sample energy; log the new rows of the curve."""
+    """Say step, loss and speed every :data:`EVERY_S` seconds; sample energy; log the new rows of the curve.
 
-    def __init__(self, name: str, curve: Curve, account: Account) -> None:
-        self.name, self.curve, self.account = name, curve, account
+    Parameters
+    ----------
+    start
+        Steps taken so far.
+    """
 
-    def start(self, trainer: Trainer) -> None:
-        """Start the clock."""
-        self.last, self.step, self.logged = time.monotonic(), trainer.global_step, len(self.curve.rows)
+    def __init__(self, name: str, start: int, curve: Curve, account: Account, fabric: Fabric) -> None:
+        self.name, self.curve, self.account, self.fabric = name, curve, account, fabric
+        self.last, self.step, self.logged = time.monotonic(), start, len(curve.rows)
 
-    def after(self, step: int, trainer: Trainer) -> None:
+    def after(self, step: int) -> None:
         """Print when it is time."""
         now = time.monotonic()
         if now - self.last < EVERY_S:
@@ -31,12 +34,17 @@ class Progress:
         loss = self.curve.rows[-1]["loss"] if self.curve.rows else float("nan")
         line = f"{self.name}: step {step}/{self.curve.schedule.end}, loss {loss:.4f}, {speed:.0f} clips/s"
         print(line, file=sys.stderr, flush=True)
-        self.log(trainer)
+        self._log()
         self.last, self.step = now, step
 
-    def log(self, trainer: Trainer) -> None:
-        """Give the logger, where there is one, the rows since the last call."""
-        for row in self.curve.rows[self.logged :] if trainer.logger is not None else []:
+    def close(self) -> None:
+        """Log what is left."""
+        self._log()
+        for logger in self.fabric.loggers:
+            logger.finalize("success")
+
+    def _log(self) -> None:
+        for row in self.curve.rows[self.logged :] if self.fabric.loggers else []:
             numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
-            trainer.logger.log_metrics(numbers, row["step"])
+            self.fabric.log_dict(numbers, row["step"])
         self.logged = len(self.curve.rows)

@@ -20,17 +20,18 @@ from transferscale.errors import UserError
 from transferscale.ladder.cost import params_total, training_flops, work_of
 from transferscale.models.build import scale_of
 from transferscale.models.checkpoint import save_model
+from transferscale.pretrain.accumulation import check_parts
 from transferscale.pretrain.averaging import averaged, exchange
-from transferscale.pretrain.data import ClipStream, Corpus, batches, open_corpus
+from transferscale.pretrain.data import ClipStream, Corpus, HeldOutClips, batches, open_corpus
 from transferscale.pretrain.flops import counted_training_flops
 from transferscale.pretrain.health import collapsed, effective_rank, feature_spread
 from transferscale.pretrain.heldout import Evaluation, evaluate, interval_over_videos
 from transferscale.pretrain.identity import trunk_identity
-from transferscale.pretrain.loggers import check_logger
+from transferscale.pretrain.loggers import check_logger, loggers_of
 from transferscale.pretrain.memory import refuse_what_does_not_fit
 from transferscale.pretrain.objective import Objective, build_objective
 from transferscale.pretrain.precision import chosen_precision
-from transferscale.pretrain.probe import probe_metric, probe_score
+from transferscale.pretrain.probe import PROBE_CLIPS, probe_metric, probe_score
 from transferscale.pretrain.schedule import Schedule, schedule_of
 from transferscale.study.grid import RUNG_KEYS, Reader
 from transferscale.tables import write_table
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 # What a rung depends on (Grid.rung_spec); ``threads`` may be left to the command line.
 KEYS = (
-    *("corpus", "control", "fraction", "fold", "parts", "model", "seed", "rung"),
+    *("corpus", "control", "fraction", "fold", "fold_task", "parts", "model", "seed", "rung"),
     *("warmup_clips", "trunk_start", "trunk_end", "budget"),
     *(key for key in RUNG_KEYS if key != "threads"),
 )
@@ -101,6 +102,7 @@ def run(
     _check_inputs(spec, previous)
     check_logger(logger)
     torch.set_num_threads(int(spec.get("threads", threads)))
+    check_parts(int(spec["batch"]), int(spec["accumulate"]))
     schedule = schedule_of(spec, previous is not None)
     corpus = open_corpus(spec, clips.stores, clips.indexes, clips.heldout_store, clips.heldout_index)
     _check_memory(spec, len(corpus.classes))
@@ -114,12 +116,13 @@ def run(
     # Lightning takes seconds to import: after the checks, so that a mistake in the input is told at once.
     from transferscale.pretrain.account import Account
     from transferscale.pretrain.compiling import eagerly
-    from transferscale.pretrain.loop import train
-    from transferscale.pretrain.module import RungModule
-    from transferscale.pretrain.resume import Workspace, check_previous
+    from transferscale.pretrain.loop import fabric_of, train
+    from transferscale.pretrain.resume import Workspace
+    from transferscale.pretrain.state import check_previous
+    from transferscale.pretrain.training import Training
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    workspace, training = Workspace(out.parent / f".resume-{fingerprint(inputs)}"), Stopwatch()
+    workspace, started = Workspace(out.parent / f".resume-{fingerprint(inputs)}"), Stopwatch()
     account = Account(workspace.costs, device, torch.get_num_threads(), watch)
     identity, resumed = trunk_identity(spec, clips.indexes), workspace.step()
     if resumed is None and previous is not None:
@@ -127,29 +130,27 @@ def run(
     if "precision" not in workspace.chosen():
         workspace.choose("precision", chosen_precision(spec["precision"], device))
     precision = workspace.chosen()["precision"]
-    module = RungModule(objective, schedule, spec, identity)
+    attempt = f"rung{spec['rung']}-step{schedule.start if resumed is None else resumed}"
+    fabric = fabric_of(device, precision, loggers_of(logger, out.parent, attempt))
+    training = Training(fabric, objective, schedule, spec, identity)
     stream = ClipStream(corpus, spec["seed"], spec["batch"], spec["crop"])
 
-    def probe() -> dict[str, float | None]:
-        with eagerly(module.compilable), averaged(module.networks, module.average):
-            return probed_values(evaluate(objective, batches(corpus.heldout, int(spec["batch"]))), corpus)
+    asked, at_once = corpus.heldout.first(PROBE_CLIPS), clips_at_once(spec)
 
-    curve = train(
-        module,
-        stream,
-        probe,
-        previous,
-        workspace,
-        account,
-        Reader.of_rung(spec).reader_id,
-        precision,
-        logger,
-    )
-    train_s = training.seconds
-    if module.average is not None:
-        exchange(module.networks, module.average)
-    # Lightning leaves a network on the CPU.
-    module.to(device)
+    probing: list[float] = []
+
+    def probe() -> dict[str, float | None]:
+        watch = Stopwatch()
+        with eagerly(training.compilable), averaged(training.networks, training.average):
+            found = probed_values(evaluate(objective, batches(asked, at_once)), asked)
+        probing.append(watch.seconds)
+        return found
+
+    curve = train(training, stream, probe, previous, workspace, account, Reader.of_rung(spec).reader_id)
+    # Probes are no training: plans are made from its speed.
+    train_s = started.seconds - sum(probing)
+    if training.average is not None:
+        exchange(training.networks, training.average)
     facts = finished_facts(spec, schedule, corpus, stream, objective, curve) | {"precision": precision}
     write_table(out / "curve.parquet", "curve", curve.rows)
     save_model(out, objective.encoder, objective.networks["decoder"], facts)
@@ -162,6 +163,7 @@ def run(
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "train_s": round(train_s, 3),
+        "probe_s": round(sum(probing), 3),
         "clips_per_second": round(trained / train_s, 1),
         "compiled": workspace.chosen().get("compile", {}).get("reason", "off"),
         "resumed_at_step": resumed,
@@ -188,9 +190,13 @@ def _check_memory(spec: Mapping[str, Any], classes: int) -> None:
         refuse_what_does_not_fit(scale, work, int(spec["batch"]), int(spec["accumulate"]))
 
 
-def probed_values(found: Evaluation, corpus: Corpus) -> dict[str, float | None]:
-    """What a probe tells of held-out clips: columns of table ``curve``."""
-    heldout = corpus.heldout
+def clips_at_once(spec: Mapping[str, Any]) -> int:
+    """Clips that a device holds at once, in training and in evaluation."""
+    return int(spec["batch"]) // int(spec["accumulate"])
+
+
+def probed_values(found: Evaluation, heldout: HeldOutClips) -> dict[str, float | None]:
+    """What a network makes of held-out clips: loss, health of its features, and what they know."""
     return {
         "heldout_loss": float(found.losses.mean()),
         "effective_rank": effective_rank(found.features),
@@ -210,7 +216,8 @@ def finished_facts(
     """What ``model.json`` says: the spec, the input's scale, and a row of table ``checkpoints``."""
     scale, work, reader = objective.encoder.scale, objective.work, Reader.of_rung(spec)
     seen = schedule.end * int(spec["batch"])
-    found = evaluate(objective, batches(corpus.heldout, int(spec["batch"])))
+    heldout = corpus.heldout
+    found = evaluate(objective, batches(heldout, clips_at_once(spec)))
     rank, spread = effective_rank(found.features), feature_spread(found.features)
     return {
         "spec": dict(spec),
@@ -235,15 +242,12 @@ def finished_facts(
         "clips_unique": stream.unique_until(schedule.end),
         "tokens_seen": seen * (work.encoded + work.asked),
         "train_loss": curve.train_loss,
-        **interval_over_videos(found.losses, corpus.heldout.videos).facts(),
-        "effective_rank": rank,
-        "feature_spread": spread,
+        "grad_norm": curve.grad_norm,
+        **probed_values(found, heldout),
+        **interval_over_videos(found.losses, heldout.videos).facts(),
         "flags": curve.instability.flags(collapsed(rank, spread)),
-        "probe": probe_score(
-            found.features, corpus.heldout.labels, corpus.heldout.motion, corpus.heldout.videos
-        ),
-        "probe_metric": probe_metric(corpus.heldout.labels),
-        "heldout_clips": len(corpus.heldout),
-        "heldout_videos": len(set(corpus.heldout.videos)),
+        "probe_metric": probe_metric(heldout.labels),
+        "heldout_clips": len(heldout),
+        "heldout_videos": len(set(heldout.videos)),
         "path": reader.folder,
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from transferscale.errors import UserError
+from transferscale.study.pretrain import steps
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,6 @@ class Schedule:
     def tail(self) -> int:
         """First step of the last tenth of the decay, over which the training loss is averaged."""
         return self.end - max(1, round((self.end - self.trunk_end) / 10))
-
-
-def steps(clips: int, batch: int) -> int:
-    """Optimiser steps that see about that many clips."""
-    return round(clips / batch)
 
 
 def schedule_of(spec: Mapping[str, Any], continued: bool) -> Schedule:

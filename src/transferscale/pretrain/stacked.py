@@ -10,6 +10,7 @@ Which networks are stacked is decided by :func:`at_once`, from measurements (``p
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +25,14 @@ from transferscale.ladder.cost import Work, training_bytes, training_flops
 from transferscale.models.convnet import ResponseNorm
 from transferscale.models.grouped import group
 from transferscale.models.mup import parameter_groups
-from transferscale.pretrain.accumulation import MicroBatches, Stream
+from transferscale.pretrain.accumulation import check_parts, micro_batches
 from transferscale.pretrain.averaging import average_of, exchange
-from transferscale.pretrain.batch import Batch
+from transferscale.pretrain.batch import Batch, Stream
 from transferscale.pretrain.counter import Bits, Draw
 from transferscale.pretrain.decoder import Decoder
 from transferscale.pretrain.objective import Objective
 from transferscale.pretrain.optimiser import optimiser
-from transferscale.pretrain.prefetch import prefetched
+from transferscale.pretrain.prefetch import in_turn
 from transferscale.pretrain.schedule import Schedule
 
 # Added to the norm of a gradient before it divides, as torch's own clipping does.
@@ -194,7 +195,8 @@ class Together:
         streams = {id(member.stream): member.stream for member in members}
         # Which stream each member reads: the same one, not one that equals it.
         self.which = [list(streams).index(id(member.stream)) for member in members]
-        self.micro = [MicroBatches(stream, batch, parts, schedule.start) for stream in streams.values()]
+        check_parts(batch, parts)
+        self.streams, self.parts = list(streams.values()), parts
         objectives = [member.objective for member in members]
         for own in objectives:
             nn.ModuleDict({**own.networks, **own.teachers}).to(device)
@@ -215,7 +217,7 @@ class Together:
 
     def read(self, step: int) -> list[list[Batch]]:
         """Micro-batches of a step, of every stream."""
-        return [micro.cut(micro.stream.at(step)) for micro in self.micro]
+        return [micro_batches(stream.at(step), self.parts) for stream in self.streams]
 
     def step(self, number: int, read: list[list[Batch]]) -> Float[Tensor, " networks"]:
         """Take step ``number`` of the schedule; return the loss of every network."""
@@ -250,12 +252,10 @@ class Together:
         UserError
             If the GPU's memory does not suffice.
         """
-        losses = []
         steps = range(self.schedule.start, self.schedule.end)
         try:
-            # The steps first: zip asks for nothing more when they are done.
-            for number, read in zip(steps, prefetched(self.read, self.schedule.start), strict=False):
-                losses.append(self.step(number, read))
+            with closing(in_turn(self.read, self.schedule.start, self.device)) as batches:
+                losses = [self.step(number, next(batches)) for number in steps]
         except torch.OutOfMemoryError:
             raise UserError(
                 f"{len(self.members)} networks with {self.stack.clips} clips each do not fit the GPU's memory; raise "

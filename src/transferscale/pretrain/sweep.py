@@ -30,6 +30,7 @@ from transferscale.pretrain.rates import Reals, best_rate, bracketed, interval
 from transferscale.pretrain.schedule import schedule_of
 from transferscale.pretrain.stacked import Member, Together, at_once
 from transferscale.study.grid import Grid
+from transferscale.study.pretrain import steps, trunk_of
 from transferscale.study.study import Study
 from transferscale.tables import TABLES, write_table
 
@@ -37,8 +38,6 @@ from transferscale.tables import TABLES, write_table
 FACTORS = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)
 # The least that a parabola takes.
 FEWEST = 3
-# Share of the budget before the decay, as in a rung (docs/design.md, rule 5).
-TRUNK = 0.8
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Sweep:
     by_probe
         Whether the best rate is the one with the best read-out: losses of ``jepa`` do not compare.
     study_rate
-        ``pretrain.learning_rate`` of the study.
+        The study's base learning rate of this family.
     how
         Sentence on device, precision and how many were trained at once.
     """
@@ -154,7 +153,7 @@ def sweep(
         If the study has no such family, rates are too few, there are no clips yet, or the network does not fit.
     """
     watch = Stopwatch()
-    tried = np.array(sorted(set(rates or [study.pretrain.learning_rate * factor for factor in FACTORS])))
+    tried = np.array(sorted(set(rates or [_study_rate(study, family) * factor for factor in FACTORS])))
     if len(tried) < FEWEST or not np.all(np.isfinite(tried)) or tried[0] <= 0:
         raise UserError(f"--rates: give at least {FEWEST} different rates above 0, as in 2e-3,4e-3,8e-3")
     spec = sweep_spec(study, family, depth, clips)
@@ -184,7 +183,7 @@ def sweep(
         course = Together(members, schedule, spec, device, precision).run()
         for (seed, i), member, own in zip(now, members, course.T, strict=True):
             if np.isfinite(own).all():
-                losses[i, seed], probes[i, seed] = _tested(member, corpus, batch)
+                losses[i, seed], probes[i, seed] = _tested(member, corpus, batch // parts)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     trained = f"up to {together} at once" if together > 1 else "one after the other"
     found = Sweep(
@@ -197,7 +196,7 @@ def sweep(
         losses,
         probes,
         probe_metric(corpus.heldout.labels),
-        study.pretrain.learning_rate,
+        _study_rate(study, family),
         f"{precision}, {trained} on {where}",
     )
     if out is not None:
@@ -215,18 +214,32 @@ def sweep_spec(study: Study, family: str | None, depth: int, clips: int | None) 
     UserError
         If the study has no such family.
     """
+    chosen, batch = _family(study, family), study.pretrain.batch
+    budget = clips or study.pretrain.budgets.first
+    if not 0 < steps(trunk_of(budget), batch) < steps(budget, batch):
+        raise UserError(
+            f"--clips: {budget} clips leave no step of {batch} clips for the trunk or for the decay; give at least "
+            f"{5 * batch}"
+        )
+    return {
+        **Grid(study).rung_spec(chosen, depth, 0, 1),
+        "warmup_clips": round(study.pretrain.warmup * budget),
+        "trunk_end": trunk_of(budget),
+        "budget": budget,
+    }
+
+
+def _family(study: Study, family: str | None) -> str:
     chosen = family or next(iter(study.families))
     if chosen not in study.families:
         raise UserError(
             f"--family: study '{study.study}' has no '{chosen}'; {nearest(chosen, study.families)}"
         )
-    budget = clips or study.pretrain.budgets.first
-    return {
-        **Grid(study).rung_spec(chosen, depth, 0, 1),
-        "warmup_clips": round(study.pretrain.warmup * budget),
-        "trunk_end": round(TRUNK * budget),
-        "budget": budget,
-    }
+    return chosen
+
+
+def _study_rate(study: Study, family: str | None) -> float:
+    return study.pretrain.rate(_family(study, family))
 
 
 def _own_clips(study: Study) -> tuple[list[Path], list[Path]]:
@@ -282,7 +295,7 @@ def verdict(found: Sweep) -> list[str]:
     over = (
         f" (95 % interval over seeds: {span[0]:.2e} to {span[1]:.2e})"
         if span
-        else " (no interval with one seed)"
+        else " (no interval: it takes two seeds, and two rates that held)"
     )
     lines = [f"Best base learning rate{by}: {best:.2e}{over}."]
     if found.bracketed:
@@ -294,7 +307,7 @@ def verdict(found: Sweep) -> list[str]:
     away = f"{max(ratio, 1 / ratio):.2f} times {'below' if ratio > 1 else 'above'} it"
     inside = "" if span is None else ", inside" if span[0] <= found.study_rate <= span[1] else ", outside"
     lines.append(
-        f"The study's pretrain.learning_rate is {found.study_rate:.2e}: {away}"
+        f"The study's learning_rate of {found.family} is {found.study_rate:.2e}: {away}"
         f"{inside + ' of the interval' if inside else ''}. muP carries it to every depth."
     )
     return lines

@@ -32,7 +32,7 @@ Row = Mapping[str, Any]
 
 PACKAGES: tuple[str, ...] = (
     "torch",
-    "lightning",
+    "lightning-fabric",
     "numpy",
     "scipy",
     "pyarrow",

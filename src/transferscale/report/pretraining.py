@@ -20,10 +20,13 @@ from transferscale.scaling.pictures.page import embed
 from transferscale.scaling.rungs.ladder import plain
 from transferscale.scaling.rungs.monotone import CLIPS, SIZE, Falls, Step, steps, summary
 from transferscale.scaling.rungs.prediction import SURFACE
+from transferscale.scaling.rungs.repeats import ONCE, epochs, worth
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 N, D, C, LOSS = "parameters, N", "clips seen, D", "training FLOPs, C", "held-out loss"
+# Share of the draws of the noise in which a minimum is bracketed, from which it is taken as sure.
+SURE = 0.95
 WITH = {SIZE: "with size at equal clips", CLIPS: "with clips at equal size"}
 
 
@@ -63,12 +66,17 @@ class Pretraining:
     laws: Rows
     hindsight: Rows
     beside: Rows
+    epochs: Rows
+    """Clips seen and different clips of every rung."""
+    repeats: Sequence[str]
+    """What clips seen again are worth."""
 
 
 def section(tables: Tables) -> Pretraining:
     """The part on pretraining."""
-    found = steps([row for row in tables.ladder if (row["heldout_loss"] or 0) > 0])
-    falls = summary(found)
+    known = [row for row in tables.ladder if (row["heldout_loss"] or 0) > 0]
+    found, falls = steps(known), summary(known)
+    repeated, not_told = worth(known)
     named = [_named(one) for one in tables.minima.groups]
     comparison = tables.minima.comparison
     shown = replace(
@@ -79,6 +87,8 @@ def section(tables: Tables) -> Pretraining:
     return Pretraining(
         headline=headline(falls),
         answers=answers(falls, tables),
+        epochs=rung_epochs(known),
+        repeats=[f"{words}." for words in (*(one.words for one in repeated), *not_told)],
         holds=all(one.holds for one in falls),
         key=drawn.lines if drawn else [],
         minima=embed(drawn, "isoflop") if drawn else "",
@@ -108,15 +118,22 @@ def headline(falls: Sequence[Falls]) -> str:
         rises = sum(one.rises for one in falls)
         return f"Held-out loss falls in {steps_ - rises} of {steps_} steps; without replicates noise is not known"
     words = {SIZE: "size", CLIPS: "clips seen"}
-    unclear = [one for one in falls if not one.clear]
-    if unclear:
-        told = [
-            f"{words[along]} ({', '.join(one.family for one in unclear if one.along == along)})"
-            for along in dict.fromkeys(one.along for one in unclear)
+    told = []
+    for clear, verb in ((True, "falls"), (False, "does not clearly fall")):
+        own = [one for one in falls if one.clear is clear]
+        parts = [
+            f"{words[along]} ({', '.join(f'{one.family} {_percent(one)}' for one in own if one.along == along)})"
+            for along in words
+            if any(one.along == along for one in own)
         ]
-        return f"Held-out loss does not clearly fall with {' or '.join(told)}"
-    directions = [word for along, word in words.items() if any(one.along == along for one in falls)]
-    return f"Held-out loss falls with {' and '.join(directions)}"
+        if parts:
+            told.append(f"{verb} with {(' and ' if clear else ' or ').join(parts)}")
+    return f"Held-out loss {', and '.join(told)}"
+
+
+def _percent(one: Falls) -> str:
+    """Change from first to last."""
+    return f"{100 * one.share:+.1f} %"
 
 
 def answers(falls: Sequence[Falls], tables: Tables) -> list[str]:
@@ -156,13 +173,28 @@ def _falls(one: Falls) -> str:
 def _fallen(one: Falls) -> str:
     """Change from the first to the last size or budget, with what noise makes of it."""
     noise = "" if one.limit is None else f" (noise {100 * one.limit:.1f} %)"
-    return f"from first to last by {100 * one.share:+.1f} %{noise}"
+    return f"from first to last by {_percent(one)}{noise}"
 
 
 def _best(one: Isoflop) -> str:
     """Minima and the exponent of the best size."""
-    inside = sum(not budget.side for budget in one.budgets)
-    told = f"{inside} of {len(one.budgets)} isoFLOP minima are bracketed"
+    inside = [budget for budget in one.budgets if not budget.side]
+    if not inside:
+        sides = {budget.side for budget in one.budgets}
+        told = f"none of {len(one.budgets)} isoFLOP minima is bracketed"
+        if sides == {"smaller"}:
+            return (
+                f"{told}: the smallest size run at each budget is the best, so clips pay more than size there"
+            )
+        if sides == {"larger"}:
+            return (
+                f"{told}: the largest size run at each budget is the best, so size pays more than clips there"
+            )
+        return told
+    told = f"{len(inside)} of {len(one.budgets)} isoFLOP minima are bracketed"
+    sure = [budget for budget in inside if budget.p_bracketed is None or budget.p_bracketed >= SURE]
+    if len(sure) < len(inside):
+        told += f" ({len(sure)} of them in {100 * SURE:.0f} % of the draws of the noise)"
     grows = one.allocation
     if grows is None:
         return told
@@ -182,7 +214,27 @@ def _foretold(rows: Rows) -> str:
         told += f" (guess '{best['predictor']}': {100 * best['relative_error']:.1f} %)"
     if surface["bounded"]:
         told += f", {surface['inside']} of {surface['bounded']} checkpoints inside the 95 % interval"
+    if surface["epochs"] > max(ONCE, surface["epochs_fitted"]):
+        told += (
+            f"; the last rung saw its clips {surface['epochs']:.1f} times, those before it up to "
+            f"{surface['epochs_fitted']:.1f} times"
+        )
     return told
+
+
+def rung_epochs(ladder: Rows) -> list[dict[str, Any]]:
+    """Clips seen (D), different clips (U) and epochs (D / U) of every rung: of the run that repeats most."""
+    return [
+        max(
+            (
+                {**{key: row[key] for key in ("rung", "clips_seen", "clips_unique")}, "epochs": epochs(row)}
+                for row in ladder
+                if row["rung"] == rung
+            ),
+            key=lambda row: row["epochs"],
+        )
+        for rung in sorted({row["rung"] for row in ladder})
+    ]
 
 
 def _named(one: Isoflop) -> Isoflop:

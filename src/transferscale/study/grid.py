@@ -5,14 +5,18 @@ A spec holds plain JSON values, everything the run depends on and nothing else; 
 the last run. Paths are relative to the study's results folder.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from transferscale.errors import UserError, nearest
+from transferscale.ladder import scale
+from transferscale.ladder.cost import needed_bytes, work_of
 from transferscale.study.corpus import Source
 from transferscale.study.label import CorpusLabel
+from transferscale.study.pretrain import trunk_of
 from transferscale.study.study import Study
 from transferscale.study.trunks import (
     Trunk,
@@ -29,6 +33,11 @@ READER = re.compile(
     r"(\.(?P<corpus>[A-Za-z0-9_+-]+)\.(?P<objective>[a-z]+))?"
     r"\.(?P<family>[a-z]+)-d(?P<depth>\d+)\.s(?P<seed>\d+)(\.r(?P<rung>\d+))?"
 )
+
+# Classes that a supervised head is counted with, before the corpus is read.
+CLASSES = 10
+# A scheduler ends a job that takes more than it asked for, and the estimate is one.
+HEADROOM = 1.25
 
 # Keys of the study's `pretrain` that every rung depends on.
 RUNG_KEYS = (
@@ -281,7 +290,13 @@ class Grid:
         source = self.study.corpus.synthetic
         if source is None:
             raise UserError(f"study '{self.study.study}': corpus.sources has no synthetic source")
-        return {"verb": _version("corpus synth"), "seed": self.study.corpus.seed, **_files(source)}
+        corpus = self.study.corpus
+        return {
+            "verb": _version("corpus synth"),
+            "seed": corpus.seed,
+            "heldout": corpus.heldout,
+            **_files(source),
+        }
 
     def index_spec(self) -> dict[str, Any]:
         """Manifest of the corpus."""
@@ -311,6 +326,15 @@ class Grid:
             "controls": self.study.controls,
             "seed": self.study.corpus.seed,
         }
+
+    def rung_memory_mb(self, family: str, depth: int) -> int:
+        """Memory that a rung's job is to be given, megabytes: the estimate and a quarter; no part of a spec."""
+        pretrain, clip = self.study.pretrain, self.study.corpus.clip
+        network = self.study.families[family].network()
+        shape = scale(depth, clip.frames, clip.size, pretrain.tubelet.spec(), family, **network)
+        work = work_of(shape, pretrain.objective.spec(), CLASSES)
+        needed = needed_bytes(shape, work, pretrain.batch // pretrain.accumulate)
+        return math.ceil(HEADROOM * needed / 1e6)
 
     def model_spec(self, family: str, depth: int) -> dict[str, Any]:
         """The network alone: what its random initialisation depends on, besides the seed."""
@@ -344,15 +368,17 @@ class Grid:
             "control": label.control,
             "fraction": label.fraction,
             "fold": label.fold,
+            "fold_task": fold_task(self.study, label.dataset) if label.dataset else "",
             "parts": parts(self.study, label),
             "model": self.model_spec(family, depth),
             "seed": seed,
             "rung": rung,
             "warmup_clips": round(pretrain.warmup * budgets.first),
-            "trunk_start": round(0.8 * budgets.at(rung - 1)) if rung > 1 else 0,
-            "trunk_end": round(0.8 * budget),
+            "trunk_start": budgets.start(rung),
+            "trunk_end": trunk_of(budget),
             "budget": budget,
             **{key: values[key] for key in RUNG_KEYS},
+            "learning_rate": pretrain.rate(family),
             **own,
         }
 

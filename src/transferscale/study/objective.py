@@ -49,7 +49,11 @@ class Supervised(Part):
 
 
 def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, dict | Part):
+        raise ValueError("write one objective, as in mae, or {name: mae, mask_ratio: 0.75} for its options")
+    return value
 
 
 Objective = Annotated[Mae | Jepa | Next | Supervised, Field(discriminator="name"), BeforeValidator(_named)]

@@ -2,21 +2,25 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from transferscale.study.base import Name, Part, Positive
+from transferscale.study.base import DISTINCT, Depths, Name, Part, Positive
 from transferscale.study.objective import Mae, Objective
 
 FAMILIES = ("vit", "convnet")
 Family = Literal["vit", "convnet"]
 # Nested fractions are named in thousandths (``motion-f250``).
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-Rungs = Annotated[list[Positive | Literal["last"]], Field(min_length=1)]
-Depths = Annotated[list[Positive], Field(min_length=1)]
+Rungs = Annotated[list[Positive | Literal["last"]], Field(min_length=1), DISTINCT]
+
+
+def steps(clips: int, batch: int) -> int:
+    """Optimiser steps that see about that many clips."""
+    return round(clips / batch)
 
 
 class Seeds(Part):
-    """How many seeds a depth gets; ``{1: 3, 2: 3, default: 1}`` in the study."""
+    """How many seeds a depth gets; ``3``, or ``{1: 3, 2: 3, default: 1}`` in the study."""
 
     default: Positive = 1
     by_depth: dict[int, Positive] = Field(default_factory=dict)
@@ -24,6 +28,10 @@ class Seeds(Part):
     @model_validator(mode="before")
     @classmethod
     def _from_mapping(cls, value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return {"default": value}
+        if not isinstance(value, dict | Seeds):
+            raise ValueError("write a number of seeds, or one by depth, as in {1: 3, default: 1}")
         if isinstance(value, dict) and "by_depth" not in value:
             depths = {k: v for k, v in value.items() if isinstance(k, int) or str(k).isdigit()}
             rest = {k: v for k, v in value.items() if k not in depths}
@@ -39,14 +47,10 @@ class Ladder(Part):
     """The scales of one family."""
 
     depths: Depths = Field(description="values of the dial")
-    seeds: Seeds = Field(Seeds(), description="seeds by depth")
-
-    @field_validator("depths")
-    @classmethod
-    def _rising(cls, value: list[int]) -> list[int]:
-        if sorted(set(value)) != value:
-            raise ValueError("depths must rise and not repeat")
-        return value
+    seeds: Seeds = Field(Seeds(), description="seeds: a number, or one by depth")
+    learning_rate: float | None = Field(
+        None, gt=0, description="base learning rate of the family; default: pretrain.learning_rate"
+    )
 
     def network(self) -> dict[str, Any]:
         """What the family's networks depend on, besides depth and clip."""
@@ -80,6 +84,15 @@ class Budgets(Part):
         """Budget of rung ``rung`` (from 1), in clips seen."""
         return round(self.first * self.ratio ** (rung - 1))
 
+    def start(self, rung: int) -> int:
+        """Clips seen at which rung ``rung`` takes over the trunk."""
+        return trunk_of(self.at(rung - 1)) if rung > 1 else 0
+
+
+def trunk_of(budget: int) -> int:
+    """Clips of a budget that are seen before the decay."""
+    return round(0.8 * budget)
+
 
 class Tubelet(Part):
     """Size of a token: ``frames`` x ``size`` x ``size`` pixels."""
@@ -103,13 +116,22 @@ class MedicalRuns(Places):
     The folds are those of the task with the dataset's primary claim.
     """
 
-    datasets: Annotated[list[Name], Field(min_length=1)] = Field(description="datasets")
-    arms: Annotated[list[Literal["fmri", "video+fmri"]], Field(min_length=1)] = Field(
+    datasets: Annotated[list[Name], Field(min_length=1), DISTINCT] = Field(description="datasets")
+    arms: Annotated[list[Literal["fmri", "video+fmri"]], Field(min_length=1), DISTINCT] = Field(
         ["fmri", "video+fmri"], description="recordings alone, and mixed with the corpus"
     )
     with_corpus: float | None = Field(
         None, gt=0, lt=1, description="share of the corpus in the mixture; default: by number of clips"
     )
+
+    @model_validator(mode="after")
+    def _mixes(self) -> "MedicalRuns":
+        if self.with_corpus is not None and "video+fmri" not in self.arms:
+            raise ValueError(
+                "with_corpus is the share of the corpus in the arm 'video+fmri', which arms lacks; add the arm or "
+                "delete with_corpus"
+            )
+        return self
 
 
 class Overfit(Part):
@@ -159,6 +181,9 @@ class Pretrain(Part):
         6, description="probes of the model in training, a factor of ten in steps"
     )
     threads: Positive = Field(1, description="CPU threads a training job; part of the result's last digits")
+    gpus: Literal[0, 1] = Field(
+        0, description="GPUs that a training job asks the scheduler for; no part of the result's identity"
+    )
     controls: Places | None = Field(None, description="where the control corpora are trained")
     fractions: list[Fraction] = Field([], description="nested fractions of the corpus, in thousandths")
     fraction_runs: Places | None = Field(None, description="where the fractions are trained")
@@ -170,6 +195,10 @@ class Pretrain(Part):
         """The ladder of every family of the study, in the order of :data:`FAMILIES`."""
         ladders: dict[str, Ladder | None] = {"vit": self.vit, "convnet": self.convnet}
         return {name: ladder for name, ladder in ladders.items() if ladder is not None}
+
+    def rate(self, family: str) -> float:
+        """Base learning rate of a family."""
+        return self.families[family].learning_rate or self.learning_rate
 
     @model_validator(mode="after")
     def _one_family(self) -> "Pretrain":

@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from transferscale.errors import nearest
-from transferscale.study.base import Name, Part
+from transferscale.study.base import DISTINCT, Name, Part
 from transferscale.study.corpus import Control, Corpus
 from transferscale.study.dataset import Dataset, Task
 from transferscale.study.label import ambiguous
 from transferscale.study.plan import PlanFor
-from transferscale.study.pretrain import Ladder, Pretrain
+from transferscale.study.pretrain import Ladder, Pretrain, steps, trunk_of
 from transferscale.study.transfer import LABEL_ORDERS, NOTHING_TO_TRANSFER, Transfer
 from transferscale.study.verdict import Claim, KnownAnswer
 
@@ -32,7 +32,9 @@ class Study(Part):
         "results", description="folder of results: letters, digits, '.', '_', '-' and '/' only"
     )
     corpus: Corpus = Field(description="the videos")
-    controls: list[Control] = Field([], description="control corpora, made of the corpus' own clips")
+    controls: Annotated[list[Control], DISTINCT] = Field(
+        [], description="control corpora, made of the corpus' own clips"
+    )
     pretrain: Pretrain = Field(description="the ladder of checkpoints")
     datasets: list[Dataset] = Field(
         [], description="medical datasets: paths of YAML files; default: pretraining alone"
@@ -171,8 +173,6 @@ class Study(Part):
             raise ValueError(
                 "controls and pretrain.controls go together: which control corpora, and what is trained on them"
             )
-        if len(set(self.controls)) < len(self.controls):
-            raise ValueError("controls: one stands twice")
         medical = self.pretrain.medical
         if medical is None:
             return self
@@ -196,8 +196,16 @@ class Study(Part):
                 f"pretrain.budgets.first {budgets.first} leaves less than one step of {batch} clips for the warm-up; "
                 "raise it or lower pretrain.batch"
             )
-        steps = [round(0.8 * budgets.at(rung) / batch) for rung in range(1, budgets.rungs + 1)]
-        if any(later <= earlier for earlier, later in itertools.pairwise(steps)):
+        named = [("budgets.first", budgets.first)]
+        named += [("overfit.budget", self.pretrain.overfit.budget)] if self.pretrain.overfit else []
+        for key, budget in named:
+            if not 0 < steps(trunk_of(budget), batch) < steps(budget, batch):
+                raise ValueError(
+                    f"pretrain.{key} {budget}: the trunk to {trunk_of(budget)} clips and the decay from there leave "
+                    f"no step of {batch} clips for one of them; raise it or lower pretrain.batch"
+                )
+        ends = [steps(trunk_of(budgets.at(rung)), batch) for rung in range(1, budgets.rungs + 1)]
+        if any(later <= earlier for earlier, later in itertools.pairwise(ends)):
             raise ValueError("pretrain.budgets.ratio is too small: two rungs end at the same step")
         return self
 
@@ -218,6 +226,10 @@ class Study(Part):
                     f"transfer.read_outs.full.rungs has {rung}, "
                     f"but pretrain.budgets.rungs is {self.pretrain.budgets.rungs}"
                 )
+        if len({self.rung(rung) for rung in full.rungs}) < len(full.rungs):
+            raise ValueError(
+                f"transfer.read_outs.full.rungs: 'last' is rung {self.rung('last')}, which stands there too; delete one"
+            )
         seeds = max(ladder.seeds.at(depth) for ladder in self.families.values() for depth in full.depths)
         if seeds * full.draws > LABEL_ORDERS:
             raise ValueError(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from transferscale.study.base import Labels, Part, Positive
+from transferscale.study.base import DISTINCT, Depths, Labels, Part, Positive
 
 # splits.json holds this many nested label orders a fold whatever the study asks for, so that asking for one more
 # draw leaves splits.json, and what was fitted on it, untouched.
@@ -39,14 +39,18 @@ class Ridge(Part):
 class Full(Part):
     """Full fine-tuning, of a checkpoint (`video`) and from random weights (`scratch`)."""
 
-    depths: list[Positive] = Field(min_length=1, description="depths that are fine-tuned")
-    rungs: list[Positive | Literal["last"]] = Field(["last"], description="rungs that are fine-tuned")
+    depths: Depths = Field(description="depths that are fine-tuned")
+    rungs: Annotated[list[Positive | Literal["last"]], DISTINCT] = Field(
+        ["last"], description="rungs that are fine-tuned"
+    )
     labels: list[LabelCount] = Field(min_length=1, description="label counts")
     draws: Positive = Field(
         1,
         description="label draws a seed; seed s takes draws s * draws ... s * draws + draws - 1: both vary together",
     )
-    tasks: list[str] | None = Field(None, description="tasks, as 'dataset/task'; default: all")
+    tasks: Annotated[list[str], DISTINCT] | None = Field(
+        None, description="tasks, as 'dataset/task'; default: all"
+    )
     steps: Positive = Field(40, description="optimiser steps")
     batch_subjects: Positive = Field(16, description="subjects a step, each with all its windows")
     learning_rates: list[float] = Field(
@@ -74,7 +78,7 @@ class Transfer(Part):
     folds: Annotated[int, Field(ge=2)] = Field(5, description="outer folds over subjects")
     repeats: Positive = Field(1, description="repeats of the outer K-fold")
     seed: int = Field(0, description="seed of the folds and label draws")
-    baselines: list[Literal["connectivity", "raw:linear", "drift", "dummy"]] = Field(
+    baselines: Annotated[list[Literal["connectivity", "raw:linear", "drift", "dummy"]], DISTINCT] = Field(
         ["connectivity", "raw:linear", "dummy"],
         description="classical baselines; they get the same tuning as the arms",
     )

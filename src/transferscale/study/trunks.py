@@ -79,7 +79,10 @@ def overfits(study: Study, label: CorpusLabel) -> bool:
 
 
 def parts(study: Study, label: CorpusLabel) -> list[dict[str, Any]]:
-    """Parts that a corpus is read from, with their weights in the stream (None: by number of clips)."""
+    """Parts that a corpus is read from.
+
+    Each has its weight in the stream (None: by number of clips), and says whether its clips are mirrored and cropped.
+    """
     sources = study.corpus.sources
     share = study.pretrain.medical.with_corpus if label.dataset and study.pretrain.medical else None
     found: list[dict[str, Any]] = []
@@ -96,12 +99,16 @@ def parts(study: Study, label: CorpusLabel) -> list[dict[str, Any]]:
             ]
     if label.dataset:
         weight = None if share is None or not label.corpus else 1 - share
-        found.append(_part(str(CorpusLabel(dataset=label.dataset, fold=label.fold)), None, 1.0, weight))
+        own = str(CorpusLabel(dataset=label.dataset, fold=label.fold))
+        # A recording is laid out by parcel: mirrored or cropped it would be another one.
+        found.append(_part(own, None, 1.0, weight, augment=False))
     return found
 
 
-def _part(name: str, source: str | None, fraction: float, weight: float | None) -> dict[str, Any]:
-    return {"name": name, "source": source, "fraction": fraction, "weight": weight}
+def _part(
+    name: str, source: str | None, fraction: float, weight: float | None, augment: bool = True
+) -> dict[str, Any]:
+    return {"name": name, "source": source, "fraction": fraction, "weight": weight, "augment": augment}
 
 
 def fold_task(study: Study, dataset: str) -> str:

@@ -21,8 +21,8 @@ SURFACE = Surface()
 LAST, CLIPS = 5, 16000
 
 
-def rows(noise: float = 0.0, seed: int = 0, rungs: int = LAST) -> list[dict[str, Any]]:
-    """A `ladder` table of one family."""
+def rows(noise: float = 0.0, seed: int = 0, rungs: int = LAST, unique: int = CLIPS) -> list[dict[str, Any]]:
+    """A `ladder` table of one family, from a corpus of ``unique`` clips."""
     rng, out = np.random.default_rng(seed), []
     for depth, seeds in enumerate(SEEDS, 1):
         for number in range(seeds):
@@ -40,6 +40,7 @@ def rows(noise: float = 0.0, seed: int = 0, rungs: int = LAST) -> list[dict[str,
                         "rung": rung,
                         "params_encoder": int(size(depth)),
                         "clips_seen": clips,
+                        "clips_unique": min(clips, unique),
                         "heldout_loss": loss,
                     }
                 )
@@ -164,3 +165,25 @@ def test_a_size_without_its_last_rung_is_one_sentence() -> None:
     short = [row for row in table if (row["depth"], row["rung"]) != (3, LAST)]
     with pytest.raises(UserError, match="family vit, depth 3: predicted, but no checkpoint of rung 5"):
         hindsight(found, short)
+
+
+def test_a_last_rung_that_repeats_more_than_those_before_it_is_warned_of_and_told_afterwards() -> None:
+    table = rows(0.01, unique=6000)
+    found = [asdict(one) for one in predictions(table, LAST, CLIPS, 50)[0]]
+    assert {one["epochs_fitted"] for one in found} == {8000 / 6000}
+    for one in found:
+        assert (
+            "the last rung sees 6000 clips 2.7 times, those before it up to 1.3 times" in one["warnings"][0]
+        )
+    assert {(row["epochs"], row["epochs_fitted"]) for row in hindsight(found, table)} == {
+        (16000 / 6000, 8 / 6)
+    }
+    once = [asdict(one) for one in predictions(rows(0.01), LAST, CLIPS, 50)[0]]
+    assert not any("the last rung sees" in words for one in once for words in one["warnings"])
+
+
+def test_what_the_last_rung_repeats_is_not_guessed_from_rungs_that_repeat_nothing() -> None:
+    table = rows(0.01, unique=10000)
+    found = [asdict(one) for one in predictions(table, LAST, CLIPS, 50)[0]]
+    assert not any("the last rung sees" in words for one in found for words in one["warnings"])
+    assert {(row["epochs"], row["epochs_fitted"]) for row in hindsight(found, table)} == {(1.6, 1.0)}

@@ -11,6 +11,7 @@ from transferscale.errors import UserError
 from transferscale.scaling.fits.backtest import rmsle
 from transferscale.scaling.rungs.ladder import Row, ladder
 from transferscale.scaling.rungs.prediction import BEST, LAST, observed
+from transferscale.scaling.rungs.repeats import epochs
 from transferscale.tables import read_table, write_table
 
 
@@ -55,10 +56,17 @@ def tests(predicted: Sequence[Row], rows: Sequence[dict[str, Any]]) -> list[dict
                 "relative_error": float(np.mean(np.abs(told / measured - 1))),
                 "bias": float(np.exp(np.mean(np.log(told / measured))) - 1),
                 "bounded": len(bounded),
+                "epochs": max(epochs(row) for row in rows if _tested(row, own)),
+                "epochs_fitted": max(one["epochs_fitted"] for one in own),
                 "inside": sum(one["low"] <= value <= one["high"] for one, value in bounded),
             }
         )
     return [{**row, "beats_guesses": _beats(row, out)} for row in out]
+
+
+def _tested(row: Row, predicted: Sequence[Row]) -> bool:
+    """Whether a checkpoint is one of those that were foretold."""
+    return any(all(row[key] == one[key] for key in ("family", "depth", "rung")) for one in predicted)
 
 
 def _beats(row: dict[str, Any], every: Sequence[dict[str, Any]]) -> bool | None:

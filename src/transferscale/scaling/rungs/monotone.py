@@ -2,28 +2,23 @@
 
 A rise counts where it is larger than noise: than Student's 97.5 % quantile times its standard error. In size, the
 noise is the spread of log loss between seeds of one size and rung; along a trunk it is the spread of the step itself
-between seeds, which is smaller, since what a seed did better stays. Both are pooled over all sizes that have several
-seeds.
+between seeds, which is smaller, since what a seed did better stays. Both are estimated rung by rung
+(:mod:`~transferscale.scaling.rungs.noise`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from transferscale.scaling.fits.student import critical
+from transferscale.scaling.metrics import Reals
 from transferscale.scaling.rungs.ladder import Rows
+from transferscale.scaling.rungs.noise import Noise, by_rung, pooled
 
 SIZE, CLIPS = "size", "clips"
-
-
-@dataclass(frozen=True)
-class Noise:
-    """Standard deviation of a single run in the logarithm, and its degrees of freedom; 0 without replicates."""
-
-    sd: float
-    freedom: int
+# In the place of a rung, the noise of a whole trunk.
+WHOLE = 0
 
 
 @dataclass(frozen=True)
@@ -59,65 +54,6 @@ class Step:
         return f"depth {self.at}, rung {self.start} to {self.end}"
 
 
-def steps(rows: Rows) -> list[Step]:
-    """All steps of every family of the `ladder` table, in size at equal clips and in clips at equal size."""
-    out: list[Step] = []
-    for family in dict.fromkeys(row["family"] for row in rows):
-        own = [row for row in rows if row["family"] == family]
-        out += _in_size(family, own)
-        out += _in_clips(family, own)
-    return out
-
-
-def pooled(groups: Iterable[Sequence[float]]) -> Noise:
-    """Standard deviation within groups, pooled."""
-    squares, freedom = 0.0, 0
-    for group in groups:
-        if len(group) > 1:
-            squares += float(np.var(group) * len(group))
-            freedom += len(group) - 1
-    return Noise(float(np.sqrt(squares / freedom)) if freedom else 0.0, freedom)
-
-
-def _in_size(family: str, rows: Rows) -> list[Step]:
-    losses: dict[tuple[int, int], list[float]] = {}
-    for row in rows:
-        losses.setdefault((row["rung"], row["depth"]), []).append(float(np.log(row["heldout_loss"])))
-    noise, out = pooled(losses.values()), []
-    for rung in sorted({rung for rung, _ in losses}):
-        depths = sorted(depth for at, depth in losses if at == rung)
-        for small, large in pairwise(depths):
-            a, b = losses[rung, small], losses[rung, large]
-            out.append(Step(family, SIZE, rung, small, large, *_change(a, b, noise)))
-    return out
-
-
-def _change(a: Sequence[float], b: Sequence[float], noise: Noise) -> tuple[float, float | None]:
-    """Difference of means and how far noise reaches."""
-    change = float(np.mean(b) - np.mean(a))
-    return change, _limit(noise, 1 / len(a) + 1 / len(b))
-
-
-def _limit(noise: Noise, share: float) -> float | None:
-    return critical(0.05, noise.freedom) * noise.sd * float(np.sqrt(share)) if noise.freedom else None
-
-
-def _in_clips(family: str, rows: Rows) -> list[Step]:
-    trunks: dict[tuple[int, str], dict[int, float]] = {}
-    for row in rows:
-        curve = trunks.setdefault((row["depth"], row["trunk"]), {})
-        curve[row["rung"]] = float(np.log(row["heldout_loss"]))
-    changes: dict[tuple[int, int, int], list[float]] = {}
-    for (depth, _), curve in trunks.items():
-        for before, after in pairwise(sorted(curve)):
-            changes.setdefault((depth, before, after), []).append(curve[after] - curve[before])
-    noise = pooled(changes.values())
-    return [
-        Step(family, CLIPS, depth, before, after, float(np.mean(own)), _limit(noise, 1 / len(own)))
-        for (depth, before, after), own in sorted(changes.items())
-    ]
-
-
 @dataclass(frozen=True)
 class Falls:
     """How many steps of a family fall along size or clips, rise within noise, and rise beyond it."""
@@ -130,7 +66,8 @@ class Falls:
     judged: bool
     """Whether replicates tell what noise is."""
     fall: float
-    """Change of log loss from the first to the last size or budget, the mean of all lines."""
+    """Change of log loss from the first to the last size or budget: in size the mean over rungs, each weighted by one
+    over its noise's variance; in clips the mean over sizes."""
     limit: float | None
     """How far noise alone reaches from first to last; None without replicates."""
 
@@ -150,35 +87,122 @@ class Falls:
         return self.clear and self.beyond == 0
 
 
-def summary(found: Sequence[Step]) -> list[Falls]:
-    """Counts by family and direction."""
-    out = []
-    for family, along in dict.fromkeys((one.family, one.along) for one in found):
-        own = [one for one in found if (one.family, one.along) == (family, along)]
-        lines: dict[int, list[Step]] = {}
-        for one in own:
-            lines.setdefault(one.at, []).append(one)
-        # Of a line in size the noise of the sizes between cancels, so that this errs to the wide side.
-        limits = [float(np.sqrt(sum((one.limit or 0.0) ** 2 for one in line))) for line in lines.values()]
-        out.append(
-            Falls(
-                family,
-                along,
-                len(own),
-                sum(one.rises for one in own),
-                sum(one.beyond for one in own),
-                own[0].limit is not None,
-                float(np.mean([sum(one.change for one in line) for line in lines.values()])),
-                # Lines share their trunks or their data, so that their mean is no surer than one of them.
-                None if own[0].limit is None else float(np.mean(limits)),
-            )
-        )
+class Runs:
+    """Log losses of one family: of every trunk, by rung."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.curves: dict[tuple[int, str], dict[int, float]] = {}
+        self.clips: dict[int, float] = {}
+        for row in rows:
+            curve = self.curves.setdefault((row["depth"], row["trunk"]), {})
+            curve[row["rung"]] = float(np.log(row["heldout_loss"]))
+            self.clips[row["rung"]] = float(row["clips_seen"])
+        self.depths = sorted({depth for depth, _ in self.curves})
+        self.rungs = sorted({rung for curve in self.curves.values() for rung in curve})
+        self.freedom = len(self.curves) - len(self.depths)
+        # Rungs that every trunk has: the first and the last are those of the whole change.
+        self.shared = [rung for rung in self.rungs if all(rung in curve for curve in self.curves.values())]
+
+    def at(self, rung: int) -> dict[int, list[float]]:
+        """Losses of a rung, by size."""
+        out: dict[int, list[float]] = {}
+        for (depth, _), curve in sorted(self.curves.items()):
+            if rung in curve:
+                out.setdefault(depth, []).append(curve[rung])
+        return out
+
+    def changes(self, before: int, after: int) -> dict[int, list[float]]:
+        """Changes from one rung to another, by size."""
+        out: dict[int, list[float]] = {}
+        for (depth, _), curve in sorted(self.curves.items()):
+            if before in curve and after in curve:
+                out.setdefault(depth, []).append(curve[after] - curve[before])
+        return out
+
+    def mean(self, weights: Reals) -> dict[int, list[float]]:
+        """Weighted means over the shared rungs, (rungs,), of every trunk, by size."""
+        out: dict[int, list[float]] = {}
+        for (depth, _), curve in sorted(self.curves.items()):
+            own = np.array([curve[rung] for rung in self.shared])
+            out.setdefault(depth, []).append(float(weights @ own))
+        return out
+
+    def size_noise(self) -> Noise:
+        """Noise of a run at every rung."""
+        return by_rung({rung: self.at(rung).values() for rung in self.rungs}, self.clips, self.freedom)
+
+    def clips_noise(self) -> Noise:
+        """Noise of a trunk's step between neighbouring rungs, named by the later one."""
+        between = {after: self.changes(before, after).values() for before, after in pairwise(self.rungs)}
+        return by_rung(between, self.clips, self.freedom) if between else Noise({}, 0)
+
+
+def steps(rows: Rows) -> list[Step]:
+    """All steps of every family of the `ladder` table, in size at equal clips and in clips at equal size."""
+    return [
+        step
+        for family, runs in _families(rows)
+        for step in (*_in_size(family, runs), *_in_clips(family, runs))
+    ]
+
+
+def summary(rows: Rows) -> list[Falls]:
+    """Counts and the whole change, by family and direction."""
+    out: list[Falls] = []
+    for family, runs in _families(rows):
+        for along, found in ((SIZE, [*_in_size(family, runs)]), (CLIPS, [*_in_clips(family, runs)])):
+            if not found or not runs.shared:
+                continue
+            fall, limit = _whole_size(runs) if along == SIZE else _whole_clips(runs)
+            rises, beyond = sum(one.rises for one in found), sum(one.beyond for one in found)
+            out.append(Falls(family, along, len(found), rises, beyond, limit is not None, fall, limit))
     return out
 
 
-def by_family(falls: Sequence[Falls]) -> Mapping[str, list[Falls]]:
-    """The counts of every family."""
-    out: dict[str, list[Falls]] = {}
-    for one in falls:
-        out.setdefault(one.family, []).append(one)
-    return out
+def _families(rows: Rows) -> Iterator[tuple[str, Runs]]:
+    for family in dict.fromkeys(row["family"] for row in rows):
+        yield family, Runs([row for row in rows if row["family"] == family])
+
+
+def _in_size(family: str, runs: Runs) -> Iterator[Step]:
+    noise = runs.size_noise()
+    for rung in runs.rungs:
+        losses = runs.at(rung)
+        for small, large in pairwise(losses):
+            a, b = losses[small], losses[large]
+            limit = noise.reach(rung, 1 / len(a) + 1 / len(b))
+            yield Step(family, SIZE, rung, small, large, float(np.mean(b) - np.mean(a)), limit)
+
+
+def _in_clips(family: str, runs: Runs) -> Iterator[Step]:
+    noise = runs.clips_noise()
+    for depth in runs.depths:
+        for before, after in pairwise(runs.rungs):
+            own = runs.changes(before, after).get(depth, [])
+            if own:
+                limit = noise.reach(after, 1 / len(own))
+                yield Step(family, CLIPS, depth, before, after, float(np.mean(own)), limit)
+
+
+def _whole_size(runs: Runs) -> tuple[float, float | None]:
+    """From the smallest to the largest size, and its noise: that of whole trunks, whose rungs go together."""
+    noise = runs.size_noise()
+    sd = np.array([noise.sd[rung] for rung in runs.shared])
+    weights = 1 / sd**2 if (sd > 0).all() else np.ones(len(sd))
+    means = runs.mean(weights / weights.sum())
+    first, last = means[runs.depths[0]], means[runs.depths[-1]]
+    whole = _noise(means)
+    return float(np.mean(last) - np.mean(first)), whole.reach(WHOLE, 1 / len(first) + 1 / len(last))
+
+
+def _whole_clips(runs: Runs) -> tuple[float, float | None]:
+    """From the first to the last budget. Sizes share their clips, so that their mean is no surer than one of them."""
+    changes = runs.changes(runs.shared[0], runs.shared[-1])
+    share = float(np.mean([1 / len(own) for own in changes.values()]))
+    return float(np.mean([np.mean(own) for own in changes.values()])), _noise(changes).reach(WHOLE, share)
+
+
+def _noise(groups: dict[int, list[float]]) -> Noise:
+    """Noise of one quantity of a trunk, by size."""
+    variance, freedom = pooled(groups.values())
+    return Noise({WHOLE: float(np.sqrt(variance))}, freedom)

@@ -18,6 +18,7 @@ from transferscale.scaling.fits.fit import BOOTSTRAP, Fit, fit
 from transferscale.scaling.fits.outcome import Outcome
 from transferscale.scaling.metrics import Reals
 from transferscale.scaling.rungs.ladder import Row, Rows, ladder
+from transferscale.scaling.rungs.repeats import ONCE, epochs
 from transferscale.study.study import Study
 from transferscale.tables import read_table, write_table
 
@@ -31,7 +32,7 @@ class Prediction:
     """The loss that is foretold of one size at the last rung.
 
     ``low`` and ``high`` are the 95 % interval of one new run, None without three trunks or more; ``law`` is empty for a
-    guess, ``n`` counts the checkpoints that were fitted.
+    guess, ``n`` counts the checkpoints that were fitted, ``epochs_fitted`` is how often they saw their clips at most.
     """
 
     family: str
@@ -46,6 +47,7 @@ class Prediction:
     high: float | None
     n: int
     trunks: int
+    epochs_fitted: float
     warnings: list[str]
 
 
@@ -77,7 +79,14 @@ def predictions(
         sizes = {depth: [row for row in own if row["depth"] == depth] for depth in _depths(own)}
         empty = {
             depth: Prediction(
-                family, depth, rung, rows[0]["params_encoder"], clips, "", "", 0.0, None, None, 0, 0, []
+                family,
+                depth,
+                rung,
+                rows[0]["params_encoder"],
+                clips,
+                *("", "", 0.0, None, None, 0, 0),
+                max(map(epochs, rows)),
+                _repeats(own, clips),
             )
             for depth, rows in sizes.items()
         }
@@ -107,6 +116,20 @@ def predictions(
             for name, value in ((LAST, last), (BEST, best)):
                 found.append(replace(empty[depth], predictor=name, value=value))
     return found, fits, refused
+
+
+def _repeats(rows: Rows, clips: int) -> list[str]:
+    """A warning where the last rung will see its clips more often than those it is foretold from.
+
+    Only where these repeat them too: else it is not known from them how many different clips there are.
+    """
+    most, unique = max(map(epochs, rows)), max(row["clips_unique"] for row in rows)
+    if most <= ONCE or clips / unique <= most:
+        return []
+    return [
+        f"the last rung sees {unique} clips {clips / unique:.1f} times, those before it up to {most:.1f} times: a law "
+        "that counts every clip as new may foretell too low a loss"
+    ]
 
 
 def _depths(rows: Rows) -> list[int]:
@@ -140,7 +163,7 @@ def _of(one: Fit, predictor: str, at: Reals, of: Sequence[Prediction], rows: Row
             high=None if ends is None else float(ends[1][i]),
             n=one.n,
             trunks=trunks,
-            warnings=list(one.warnings),
+            warnings=[*size.warnings, *one.warnings],
         )
 
 
