@@ -10,7 +10,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transferscale.models.mup import Linear
 
 # On a CPU in bf16 the fused kernel's backward pass is slow over short sequences: 55 against 10 ms for 128 tokens,
-# even at about a thousand (docs/benchmarks/pretrain-speed.md).
+# even at about a thousand (one core of a server CPU).
 FUSED_FROM = 512
 
 # Queries, keys or values, head by head.
