@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -24,6 +25,14 @@ class Batch(NamedTuple):
     clip: Float[Tensor, "batch time height width"]
     draw: Draw
     label: Int[Tensor, " batch"]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device; itself where it is there already."""
+        if self.clip.device == device:
+            return self
+        return self._replace(
+            clip=self.clip.to(device, non_blocking=True), label=self.label.to(device, non_blocking=True)
+        )
 
 
 class Stream(Protocol):

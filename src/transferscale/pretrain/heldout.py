@@ -49,7 +49,7 @@ def evaluate(objective: Objective, batches: Iterable[Batch]) -> Evaluation:
     device, losses, features = next(objective.encoder.parameters()).device, [], []
     with torch.autocast(device.type, enabled=False):
         for given in batches:
-            batch = Batch(given.clip.to(device), given.draw, given.label.to(device))
+            batch = given.to(device)
             losses.append(objective.losses(batch, whole=True).double().cpu().numpy())
             features.append(objective.encoder(batch.clip).mean(dim=1).float().cpu().numpy())
     return Evaluation(np.concatenate(losses), np.concatenate(features))

@@ -16,7 +16,6 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from transferscale.ladder import Multipliers
 
-OPTIMISERS = ("adamw", "muon")
 BETAS = (0.9, 0.95)
 # RMS of an AdamW update in units of its rate (Liu et al. 2025, arXiv 2502.16982): one base rate serves both.
 ADAMW_RMS = 0.2

@@ -195,7 +195,7 @@ def clips_at_once(spec: Mapping[str, Any]) -> int:
     return int(spec["batch"]) // int(spec["accumulate"])
 
 
-def probed_values(found: Evaluation, heldout: HeldOutClips) -> dict[str, float | None]:
+def probed_values(found: Evaluation, heldout: HeldOutClips) -> dict[str, Any]:
     """What a network makes of held-out clips: loss, health of its features, and what they know."""
     return {
         "heldout_loss": float(found.losses.mean()),
@@ -218,7 +218,7 @@ def finished_facts(
     seen = schedule.end * int(spec["batch"])
     heldout = corpus.heldout
     found = evaluate(objective, batches(heldout, clips_at_once(spec)))
-    rank, spread = effective_rank(found.features), feature_spread(found.features)
+    told = probed_values(found, heldout)
     return {
         "spec": dict(spec),
         "model": dict(spec["model"]),
@@ -243,9 +243,9 @@ def finished_facts(
         "tokens_seen": seen * (work.encoded + work.asked),
         "train_loss": curve.train_loss,
         "grad_norm": curve.grad_norm,
-        **probed_values(found, heldout),
+        **told,
         **interval_over_videos(found.losses, heldout.videos).facts(),
-        "flags": curve.instability.flags(collapsed(rank, spread)),
+        "flags": curve.instability.flags(collapsed(told["effective_rank"], told["feature_spread"])),
         "probe_metric": probe_metric(heldout.labels),
         "heldout_clips": len(heldout),
         "heldout_videos": len(set(heldout.videos)),

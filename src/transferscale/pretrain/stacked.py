@@ -227,9 +227,7 @@ class Together:
         self.stack.zero_gradients()
         total = torch.zeros(len(self.members), device=self.device)
         for micro in zip(*read, strict=True):
-            there = [
-                Batch(batch.clip.to(self.device), batch.draw, batch.label.to(self.device)) for batch in micro
-            ]
+            there = [batch.to(self.device) for batch in micro]
             given = [there[stream] for stream in self.which]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 losses = self.stack.losses(given).mean(dim=1)

@@ -112,7 +112,7 @@ class Training:
         """Gradients of the mean loss of a batch, a micro-batch at a time; the loss."""
         self.optimiser.zero_grad()
         losses = []
-        for part in micro_batches(self._on_device(batch), self.parts):
+        for part in micro_batches(batch.to(self.fabric.device), self.parts):
             with self.fabric.autocast():
                 loss = self.objective.losses(part).mean()
             self.fabric.backward(loss / self.parts)
@@ -164,13 +164,6 @@ class Training:
         """The steps that were read and found finite, once."""
         ready, self._ready = self._ready, []
         return ready
-
-    def _on_device(self, batch: Batch) -> Batch:
-        device = self.fabric.device
-        if device.type == "cpu":
-            return batch
-        clip, label = batch.clip.to(device, non_blocking=True), batch.label.to(device, non_blocking=True)
-        return Batch(clip, batch.draw, label)
 
 
 def steps_between_reads(device: torch.device, alone: bool) -> int:

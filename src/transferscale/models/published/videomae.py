@@ -16,7 +16,7 @@ from transferscale.models.encoder import VideoEncoder
 from transferscale.models.published.configuration import VideoMAEConfig, checked
 from transferscale.models.published.files import CONFIG, Published
 from transferscale.models.published.original import is_original, videomae_names
-from transferscale.models.published.weights import Weights, named
+from transferscale.models.published.weights import Weights, assembled, kernel
 
 PREFIX = "videomae."
 OUTSIDE = ("decoder.", "encoder_to_decoder.", "mask_token", "classifier.", "fc_norm.")
@@ -64,15 +64,7 @@ def read_encoder(published: Published) -> tuple[VideoEncoder, list[str]]:
         tensors = videomae_names(tensors)
     tensors = {_stored_name(name.removeprefix(PREFIX)): value for name, value in tensors.items()}
     weights = Weights(published.path, tensors, OUTSIDE)
-    parts = {"tokenizer": weights.layer("embeddings.patch_embeddings.projection", *_kernel(scale))}
-    parts["tokenizer"]["weight"] = parts["tokenizer"]["weight"].flatten(1)
-    for i in range(scale.depth):
-        parts |= _block(weights, scale, i)
-    if scale.final_norm:
-        parts["norm"] = weights.layer("layernorm", scale.width)
-    weights.finish()
-    encoder = VideoEncoder(scale)
-    encoder.load_state_dict(named(parts), strict=True)
+    encoder = assembled(weights, scale, "embeddings.patch_embeddings.projection", "layernorm", _block)
     return encoder, weights.left_out
 
 
@@ -80,10 +72,6 @@ def _stored_name(name: str) -> str:
     """transformers 5 calls the biases query.bias and value.bias in memory, q_bias and v_bias in its files."""
     name = name.replace("attention.attention.query.bias", "attention.attention.q_bias")
     return name.replace("attention.attention.value.bias", "attention.attention.v_bias")
-
-
-def _kernel(scale: Scale) -> tuple[int, ...]:
-    return scale.width, scale.channels, scale.tubelet_frames, scale.tubelet_size, scale.tubelet_size
 
 
 def _block(weights: Weights, scale: Scale, i: int) -> dict[str, dict[str, Tensor]]:
@@ -163,8 +151,8 @@ def weights_of(encoder: VideoEncoder) -> dict[str, Tensor]:
         )
     state = {name: value.detach().cpu() for name, value in encoder.state_dict().items()}
     out = _moved(state, "tokenizer", "embeddings.patch_embeddings.projection")
-    kernel = "embeddings.patch_embeddings.projection.weight"
-    out[kernel] = out[kernel].reshape(_kernel(scale))
+    convolution = "embeddings.patch_embeddings.projection.weight"
+    out[convolution] = out[convolution].reshape(kernel(scale))
     for i in range(scale.depth):
         ours, theirs = f"blocks.{i}", f"encoder.layer.{i}"
         inner = f"{theirs}.attention.attention"

@@ -16,7 +16,7 @@ from transferscale.models.encoder import VideoEncoder
 from transferscale.models.published.configuration import VJEPA2Config, checked
 from transferscale.models.published.files import CONFIG, Published
 from transferscale.models.published.original import is_original, vjepa2_names
-from transferscale.models.published.weights import Weights, named
+from transferscale.models.published.weights import Weights, assembled
 
 PREFIX = "vjepa2."
 OUTSIDE = ("predictor.", "pooler.", "classifier.")
@@ -68,15 +68,9 @@ def read_encoder(published: Published) -> tuple[VideoEncoder, list[str]]:
     weights = Weights(
         published.path, {name.removeprefix(PREFIX): value for name, value in tensors.items()}, OUTSIDE
     )
-    kernel = (scale.width, scale.channels, scale.tubelet_frames, scale.tubelet_size, scale.tubelet_size)
-    parts = {"tokenizer": weights.layer("encoder.embeddings.patch_embeddings.proj", *kernel)}
-    parts["tokenizer"]["weight"] = parts["tokenizer"]["weight"].flatten(1)
-    for i in range(scale.depth):
-        parts |= _block(weights, scale, i)
-    parts["norm"] = weights.layer("encoder.layernorm", scale.width)
-    weights.finish()
-    encoder = VideoEncoder(scale)
-    encoder.load_state_dict(named(parts), strict=True)
+    encoder = assembled(
+        weights, scale, "encoder.embeddings.patch_embeddings.proj", "encoder.layernorm", _block
+    )
     return encoder, weights.left_out
 
 

@@ -1,12 +1,17 @@
 """Weights taken from a file one by one: each must be there and of its shape, and none may be left over."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from transferscale.errors import UserError
+from transferscale.ladder import Scale
+from transferscale.models.encoder import VideoEncoder
+
+# Weights of a block, by layer, from a file.
+Block = Callable[["Weights", Scale, int], dict[str, dict[str, Tensor]]]
 
 
 class Weights:
@@ -72,6 +77,34 @@ class Weights:
             )
 
 
-def named(parts: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Layers by name, with their weight and bias, as one state."""
-    return {f"{layer}.{name}": value for layer, values in parts.items() for name, value in values.items()}
+def kernel(scale: Scale) -> tuple[int, ...]:
+    """Shape of the tokenizer where it is a convolution over tubelets."""
+    return scale.width, scale.channels, scale.tubelet_frames, scale.tubelet_size, scale.tubelet_size
+
+
+def assembled(weights: Weights, scale: Scale, tokenizer: str, norm: str, block: Block) -> VideoEncoder:
+    """The encoder of that shape with the weights of a file, all of which must be used.
+
+    Parameters
+    ----------
+    tokenizer, norm
+        Names that the file has for the tokenizer, a convolution, and for the final norm.
+
+    Raises
+    ------
+    UserError
+        If a weight is missing, left over or of another shape.
+    """
+    parts = {"tokenizer": weights.layer(tokenizer, *kernel(scale))}
+    parts["tokenizer"]["weight"] = parts["tokenizer"]["weight"].flatten(1)
+    for i in range(scale.depth):
+        parts |= block(weights, scale, i)
+    if scale.final_norm:
+        parts["norm"] = weights.layer(norm, scale.width)
+    weights.finish()
+    encoder = VideoEncoder(scale)
+    encoder.load_state_dict(
+        {f"{layer}.{name}": value for layer, values in parts.items() for name, value in values.items()},
+        strict=True,
+    )
+    return encoder
