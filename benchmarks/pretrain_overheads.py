@@ -132,7 +132,7 @@ def real(spec: dict[str, Any], stream: ClipStream) -> Course:
         with tempfile.TemporaryDirectory() as folder:
             schedule = Schedule(warmup=1, start=0, trunk_end=steps + WARM, end=steps + WARM + 1)
             fabric = fabric_of(CPU, "fp32", [])
-            training = Training(fabric, build_objective(spec), schedule, spec, {})
+            training = Training(fabric, "fp32", build_objective(spec), schedule, spec, {})
             workspace, clocked = Workspace(Path(folder)), Clocked(stream)
             account = Account(workspace.costs, CPU, torch.get_num_threads(), Stopwatch())
             train(training, clocked, dict, None, workspace, account, "")

@@ -7,12 +7,12 @@ the integer did not (docs/design, rule 8).
 
 STAGE_VERSION: dict[str, int] = {
     "models": 1,
-    "corpus synth": 3,
+    "corpus synth": 4,
     "corpus index": 3,
     "corpus clips": 3,
     "corpus controls": 2,
     "corpus card": 3,
-    "pretrain rung": 3,
+    "pretrain rung": 4,
     "pretrain ledger": 2,
     "medical simulate": 1,
     "medical index": 1,

@@ -84,6 +84,17 @@ def test_a_resumed_rung_keeps_the_precision_it_began_with(
     assert same_bytes(rung(corpus, tmp_path / "again" / "rung1", precision="auto"), through)
 
 
+def test_the_rungs_of_a_trunk_keep_its_precision(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        fast_bf16(patched)
+        first = rung(corpus, tmp_path / "rung1", precision="auto")
+    slow_bf16(monkeypatch)
+    second = rung(corpus, tmp_path / "rung2", first / "trunk.ckpt", precision="auto")
+    assert json.loads((second / "model.json").read_text())["precision"] == "bf16"
+
+
 def test_a_study_may_ask_for_what_is_known() -> None:
     study = load_study(Path(__file__).parents[2] / "config" / "config.yaml")
     assert study.pretrain.precision in precision.CHOICES

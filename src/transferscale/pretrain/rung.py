@@ -125,14 +125,18 @@ def run(
     workspace, started = Workspace(out.parent / f".resume-{fingerprint(inputs)}"), Stopwatch()
     account = Account(workspace.costs, device, torch.get_num_threads(), watch)
     identity, resumed = trunk_identity(spec, clips.indexes), workspace.step()
-    if resumed is None and previous is not None:
-        check_previous(previous, schedule.start, identity)
-    if "precision" not in workspace.chosen():
-        workspace.choose("precision", chosen_precision(spec["precision"], device))
+    if resumed is None:
+        # A trunk stays in the precision it began in, wherever its rungs run.
+        chosen = (
+            check_previous(previous, schedule.start, identity)
+            if previous
+            else chosen_precision(spec["precision"], device)
+        )
+        workspace.choose("precision", chosen)
     precision = workspace.chosen()["precision"]
     attempt = f"rung{spec['rung']}-step{schedule.start if resumed is None else resumed}"
     fabric = fabric_of(device, precision, loggers_of(logger, out.parent, attempt))
-    training = Training(fabric, objective, schedule, spec, identity)
+    training = Training(fabric, precision, objective, schedule, spec, identity)
     stream = ClipStream(corpus, spec["seed"], spec["batch"], spec["crop"])
 
     asked, at_once = corpus.heldout.first(PROBE_CLIPS), clips_at_once(spec)

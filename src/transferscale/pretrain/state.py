@@ -34,9 +34,9 @@ def parts_of(training: Training, curve: Curve) -> dict[str, Any]:
 def save_state(path: Path, training: Training, curve: Curve, step: int) -> None:
     """Write the state after ``step`` steps, atomically."""
     parts = {name: part.state_dict() for name, part in parts_of(training, curve).items()}
-    state = {"step": step, OURS: canonical_json(training.identity), **parts}
+    about = {"step": step, "precision": training.precision, OURS: canonical_json(training.identity)}
     with atomic(path) as temporary:
-        training.fabric.save(temporary, unshared(state))
+        training.fabric.save(temporary, unshared({**about, **parts}))
 
 
 def load_state(path: Path, training: Training, curve: Curve) -> None:
@@ -83,8 +83,8 @@ def read_state(path: Path) -> dict[str, Any]:
     return found
 
 
-def check_previous(path: Path, start: int, identity: Mapping[str, Any]) -> None:
-    """Refuse a trunk that this rung does not continue.
+def check_previous(path: Path, start: int, identity: Mapping[str, Any]) -> str:
+    """Refuse a trunk that this rung does not continue; return its precision.
 
     Raises
     ------
@@ -97,3 +97,4 @@ def check_previous(path: Path, start: int, identity: Mapping[str, Any]) -> None:
         raise UserError(
             f"{path}: ends at step {step}, but this rung starts at step {start}; give the trunk of the rung before"
         )
+    return str(state["precision"])

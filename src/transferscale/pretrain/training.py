@@ -53,6 +53,8 @@ class Training:
     ----------
     fabric
         Device and precision.
+    precision
+        Its name, ``fp32`` or ``bf16``; goes into the trunk's states, whose rungs all keep it.
     spec
         ``Grid.rung_spec``.
     identity
@@ -69,12 +71,13 @@ class Training:
     def __init__(
         self,
         fabric: Fabric,
+        precision: str,
         objective: Objective,
         schedule: Schedule,
         spec: Mapping[str, Any],
         identity: Mapping[str, Any],
     ) -> None:
-        self.fabric, self.objective, self.schedule = fabric, objective, schedule
+        self.fabric, self.precision, self.objective, self.schedule = fabric, precision, objective, schedule
         self.spec, self.identity = spec, identity
         self.parts, self.clip_norm = int(spec["accumulate"]), float(spec["clip_norm"])
         self.networks = fabric.to_device(nn.ModuleDict(objective.networks))
