@@ -26,8 +26,10 @@ OBJECTIVE = {"name": "mae", "mask_ratio": 0.9, "decoder_share": 0.5}
 TUBELET = {"frames": 2, "size": 8}
 BATCH, HELDOUT, WARMUP, DECAY = 32, 128, 0.1, 0.2
 # The sweep's sizes, budgets and rates; the coordinate check's sizes and steps.
-DEPTHS, CLIPS, SEEDS = (1, 3, 6), 6400, 3
-RATES = tuple(5e-4 * 2.0**k for k in range(6))
+DEPTHS, CLIPS, SEEDS = (1, 3, 6), 6400, 4
+RATES = tuple(1e-3 * 2.0 ** (k / 2) for k in range(8))
+# A study's default, ``pretrain.learning_rate``.
+DEFAULT = 3e-3
 CHECKED, STEPS, CHECK_RATE = (1, 2, 4, 8, 12), 10, 4e-3
 Reals = npt.NDArray[np.float64]
 
@@ -203,7 +205,8 @@ def page(
     ]
     lines += [
         f"Sweep: {CLIPS} clips at every base learning rate, {SEEDS} seeds, AdamW, batch {BATCH}, clips of",
-        "16 x 32 x 32; loss on the same held-out clips with the same masks.",
+        "16 x 32 x 32; loss on the same held-out clips with the same masks. Lost: how much higher the loss is at a",
+        "study's default rate, between the rates tried, than at the best of them.",
         "",
     ]
     for family in families:
@@ -213,14 +216,16 @@ def page(
             rate, between = best_rate(np.array(RATES), own.mean(axis=1)), interval(np.array(RATES), own)
             best.append(rate)
             span = "" if between is None else f" ({between[0]:.1e} to {between[1]:.1e})"
-            row = " | ".join(f"{value:.4f}" for value in own.mean(axis=1))
-            told.append(f"| {depth} | {row} | {rate:.2e}{span} |")
+            mean = own.mean(axis=1)
+            row = " | ".join(f"{value:.4f}" for value in mean)
+            lost = 100 * (np.interp(math.log(DEFAULT), np.log(RATES), mean) / mean.min() - 1)
+            told.append(f"| {depth} | {row} | {rate:.2e}{span} | {lost:.2f} % |")
         lines += [
             f"## {family}",
             "",
-            "| depth | " + " | ".join(f"{r:.1e}" for r in RATES) + " | best rate (95 %) |",
+            "| depth | " + " | ".join(f"{r:.1e}" for r in RATES) + f" | best rate (95 %) | lost at {DEFAULT:.0e} |",
         ]
-        lines += ["|---" * (len(RATES) + 2) + "|", *told, ""]
+        lines += ["|---" * (len(RATES) + 3) + "|", *told, ""]
         lines += [
             f"The best base learning rate moves by a factor {max(best) / min(best):.2f} over the ladder.",
             "",

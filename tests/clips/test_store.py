@@ -43,3 +43,13 @@ def test_a_damaged_shard_is_named(tmp_path):
     (tmp_path / "shard-00000.npy").write_bytes(b"rubbish")
     with pytest.raises(UserError, match=r"shard-00000\.npy: not a readable clip shard"):
         ClipStore(tmp_path)
+
+
+def test_more_shards_than_may_be_mapped_at_once_are_read_all_the_same(tmp_path, monkeypatch):
+    clips = np.random.default_rng(0).random((9, 2, 3, 3)).astype(np.float32)
+    write(tmp_path, clips, clips[0].nbytes)
+    monkeypatch.setattr("transferscale.clips.store.MOST_MAPPED", 3)
+    store = ClipStore(tmp_path)
+    for asked in (np.arange(9), np.array([8, 0, 4, 4, 1]), np.array([0])):
+        assert np.array_equal(store.take(asked), clips[asked])
+    assert [len(shard) for shard in store.shards] == [1] * 9

@@ -38,7 +38,7 @@ class Made:
 
     @property
     def view(self) -> Path:
-        return self.folder / "roi"
+        return self.folder / self.dataset.view.kind
 
     @property
     def splits(self) -> Path:
@@ -64,7 +64,11 @@ def made(content: Mapping[str, Any], folder: Path, size: int = 32) -> Made:
     dataset = Dataset.model_validate(content)
     return Made(
         dataset,
-        Grid(Study.model_construct(datasets=[dataset], corpus=corpus, transfer=study.transfer)),
+        Grid(
+            Study.model_construct(
+                datasets=[dataset], corpus=corpus, pretrain=study.pretrain, transfer=study.transfer
+            )
+        ),
         folder,
     )
 

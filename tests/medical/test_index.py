@@ -12,8 +12,9 @@ import pytest
 
 from tests.medical.conftest import Made, SmallSeries, made
 from transferscale.errors import UserError
-from transferscale.medical import nifti
-from transferscale.medical.series import UnreadableError
+from transferscale.medical.readers.images import read_header
+from transferscale.medical.readers.repetition import repetition_time
+from transferscale.medical.recording import UnreadableError
 from transferscale.tables import read_table
 
 IMAGES: dict[str, Any] = {
@@ -62,10 +63,13 @@ def test_every_recording_is_listed_with_its_subject(small_series: SmallSeries) -
         "dataset": "small",
         "subject": "sub-03",
         "session": "",
+        "task": "",
         "run": "",
         "site": "s0",
         "family_group": "f1",
         "path": "series/sub-03.npy",
+        "part": None,
+        "files": '{"image": "series/sub-03.npy"}',
         "n_volumes": 40,
         "tr_s": 2.0,
         "space": "parcels",
@@ -114,7 +118,7 @@ BAD_SERIES: list[tuple[Callable[[Path], Any], str]] = [
         lambda p: np.save(p, np.ones((10, 9)) * np.arange(10)[:, None]),
         "10 volumes are too few for one window",
     ),
-    (lambda p: np.save(p, np.zeros(40)), "not volumes x parcels"),
+    (lambda p: np.save(p, np.zeros(40)), "not volumes x columns"),
     (lambda p: np.save(p, np.zeros((40, 9), dtype=complex)), "complex128"),
     (lambda p: p.write_bytes(p.read_bytes()[:300]), "not a readable series"),
     (lambda p: p.write_text("<!DOCTYPE html><html>404</html>"), "a web page"),
@@ -183,17 +187,17 @@ def test_a_whole_image_is_not_unpacked_to_its_end(images: Made, monkeypatch: pyt
     def refuse(*_: object) -> None:
         raise AssertionError("read to its end")
 
-    monkeypatch.setattr("transferscale.medical.nifti.gzip.open", refuse)
-    assert nifti.read_header(Path(images.dataset.root) / "sub-2_bold.nii.gz").n_volumes == 20
+    monkeypatch.setattr("transferscale.medical.readers.packed.gzip.open", refuse)
+    assert read_header(Path(images.dataset.root) / "sub-2_bold.nii.gz").n_volumes == 20
 
 
 def test_an_unpacked_image_that_is_truncated_is_quarantined(images: Made) -> None:
     path = Path(images.dataset.root) / "sub-2.nii"
     write_image(path)
-    assert nifti.read_header(path).n_volumes == 20
+    assert read_header(path).n_volumes == 20
     halve(path)
     with pytest.raises(UnreadableError, match="truncated"):
-        nifti.read_header(path)
+        read_header(path)
 
 
 def test_a_whole_gzip_of_several_members_is_not_called_truncated(images: Made) -> None:
@@ -226,7 +230,7 @@ def test_the_json_rules_over_the_header_and_the_contradiction_is_noted(images: M
 
 
 def test_the_configuration_rules_over_both() -> None:
-    assert nifti.repetition_time(3.0, 1.5, 2.0) == (
+    assert repetition_time(3.0, 1.5, 2.0) == (
         3.0,
         "TR 3 s from recordings.tr_s, though the JSON says 1.5 s and the header says 2 s",
     )
@@ -238,27 +242,251 @@ def test_a_header_in_milliseconds_is_read_as_such(images: Made) -> None:
     image.header.set_zooms((1, 1, 1, 2000.0))
     image.header.set_xyzt_units("mm", "msec")
     nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header).to_filename(path)
-    assert nifti.read_header(path).tr_s == 2.0
+    assert read_header(path).tr_s == 2.0
 
 
 def test_mean_displacement_is_read_from_fmripreps_confounds(images: Made) -> None:
-    table = Path(images.dataset.root) / "sub-1_bold.nii_desc-confounds_timeseries.tsv"
-    image = Path(images.dataset.root) / "sub-1_task-x_space-MNI_desc-preproc_bold.nii.gz"
-    table = image.with_name("sub-1_task-x_desc-confounds_timeseries.tsv")
-    table.write_text("csf\tframewise_displacement\n1\tn/a\n1\t0.2\n1\t0.4\n")
-    assert nifti.mean_displacement(image) == pytest.approx(0.3)
+    root = Path(images.dataset.root)
+    values = "".join(f"1\t{'n/a' if i == 0 else 0.2 if i % 2 else 0.4}\n" for i in range(20))
+    (root / "sub-1_bold.nii.gz_desc-confounds_timeseries.tsv").write_text(
+        "csf\tframewise_displacement\n" + values
+    )
+    found = {row["subject"]: row for row in rows(images.index().recordings)}
+    assert found["sub-1"]["mean_fd"] == pytest.approx((10 * 0.2 + 9 * 0.4) / 19)
+    assert found["sub-0"]["mean_fd"] is None
 
 
-@pytest.mark.parametrize("ending", [".csv", ".tsv", ".1D", ".txt"])
-def test_text_series_are_read_like_arrays(ending: str, tmp_path: Path) -> None:
-    from transferscale.medical.series import read_series
+def test_a_byte_order_mark_windows_line_ends_and_commas_are_no_obstacle_anywhere(
+    small_series: SmallSeries,
+) -> None:
+    it = small_series(recordings={"kind": "series", "pattern": "series/{subject}.csv", "tr_s": 2.0})
+    root = Path(it.dataset.root)
+    edit(it, lambda text: "\ufeff" + text.replace("\t", ",").replace("\n", "\r\n"))
+    for path in sorted((root / "series").glob("*.npy")):
+        text = "\r\n".join(",".join(map(str, row)) for row in np.load(path))
+        path.with_suffix(".csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    found = rows(it.index().recordings)
+    assert len(found) == 12
+    assert {row["n_volumes"] for row in found} == {40}
 
-    data = np.arange(12.0).reshape(4, 3) / 7
-    mark = {".csv": ",", ".tsv": "\t"}.get(ending, " ")
-    head = "# AFNI\n" if ending == ".1D" else mark.join(["a", "b", "c"]) + "\n"
-    path = tmp_path / f"series{ending}"
-    path.write_text(head + "\n".join(mark.join(f"{v:.17g}" for v in row) for row in data) + "\n")
-    assert np.array_equal(read_series(path), data)
+
+def test_a_stack_gives_a_recording_a_subject_each_with_a_hash_of_its_own(small_series: SmallSeries) -> None:
+    it = small_series(recordings={"kind": "series", "stack": "all.npz", "tr_s": 2.0})
+    data = np.random.default_rng(0).standard_normal((12, 40, 9))
+    data[7] = data[3]
+    np.savez(Path(it.dataset.root) / "all.npz", data)
+    found = rows(it.index().recordings)
+    assert [row["part"] for row in found] == list(range(12))
+    hashes = [row["sha256"] for row in found]
+    assert len(set(hashes)) == 11
+    assert hashes[3] == hashes[7]
+
+
+def test_paths_in_a_column_are_found(small_series: SmallSeries) -> None:
+    it = small_series(recordings={"kind": "series", "path_column": "file", "tr_s": 2.0}, max_quarantined=0.1)
+    lines = (Path(it.dataset.root) / "participants.tsv").read_text().splitlines()
+    told = [f"{line}\tseries/sub-{i:02d}.npy" for i, line in enumerate(lines[1:])]
+    edit(it, lambda _: "\n".join([lines[0] + "\tfile", *told]))
+    assert len(rows(it.index().recordings)) == 12
+    edit(it, lambda text: text.replace("series/sub-05.npy", "n/a"))
+    assert [row["reason"] for row in rows(it.index().quarantine)] == ["no path in column 'file'"]
+
+
+# -- conditions, units, no table -----------------------------------------------------
+
+
+def test_conditions_leave_recordings_out_and_say_which(small_series: SmallSeries) -> None:
+    it = small_series(include=["age >= 23", "n_volumes > 39", "site != 's1'"], max_quarantined=0.1)
+    root = Path(it.dataset.root)
+    np.save(root / "series" / "sub-05.npy", np.random.default_rng(0).standard_normal((39, 9)))
+    (root / "series" / "sub-00.npy").write_bytes(b"")  # left out before it is read, so it is not bad
+    (root / "series" / "sub-01.npy").unlink()
+    it.index()
+    left = {row["subject"]: (row["status"], row["reason"]) for row in rows(it.quarantine)}
+    assert left == {
+        **{f"sub-{i:02d}": ("excluded", "include: age >= 23") for i in range(3)},
+        **{f"sub-{i:02d}": ("excluded", "include: site != 's1'") for i in (4, 7, 10)},
+        "sub-05": ("excluded", "include: n_volumes > 39"),
+    }
+    assert json.loads(Path(f"{it.recordings}.prov.json").read_text())["excluded"] == 7
+    assert len(rows(it.recordings)) == 5
+
+
+@pytest.fixture
+def sited(small_series: SmallSeries) -> Made:
+    return small_series(include=["agee >= 23"])
+
+
+def test_a_condition_on_an_unknown_column_names_the_nearest(sited: Made) -> None:
+    with pytest.raises(
+        UserError, match=r"'small': key 'include': 'agee >= 23': no column 'agee'.*did you mean 'age'"
+    ):
+        sited.index()
+
+
+def test_a_condition_that_cannot_be_read_or_compared_is_told(small_series: SmallSeries) -> None:
+    it = small_series(include=["group >= 3"])
+    with pytest.raises(UserError, match=r"'small': key 'include': condition 'group >= 3': 'a' is no number"):
+        it.index()
+    other = made({**it.dataset.model_dump(), "include": ["age >"]}, it.folder)
+    with pytest.raises(UserError, match=r"'small': key 'include': condition 'age >' cannot be read"):
+        other.index()
+
+
+def test_conditions_that_leave_nobody_are_told(small_series: SmallSeries) -> None:
+    with pytest.raises(UserError, match=r"no usable recording.*'include' removes them all"):
+        small_series(include=["age > 99"]).index()
+
+
+RUNS: dict[str, Any] = {
+    "participants": None,
+    "recordings": {"kind": "series", "pattern": "{subject}_run-{run}.npy", "tr_s": 2.0},
+    "tasks": {"film": {"target": "window", "kind": "state", "metric": "accuracy"}},
+}
+
+
+def write_runs(it: Made, names: list[str]) -> None:
+    for i, name in enumerate(names):
+        np.save(
+            Path(it.dataset.root) / f"{name}.npy",
+            np.random.default_rng(i).standard_normal((40 + len(name), 9)),
+        )
+
+
+def test_without_a_table_subjects_are_those_of_the_files(small_series: SmallSeries) -> None:
+    it = small_series(**RUNS)
+    write_runs(it, ["sub-1_run-1", "sub-1_run-2", "sub-2_run-1"])
+    found = rows(it.index().recordings)
+    assert [(row["subject"], row["run"], row["family_group"]) for row in found] == [
+        ("sub-1", "1", "sub-1"),
+        ("sub-1", "2", "sub-1"),
+        ("sub-2", "1", "sub-2"),
+    ]
+
+
+def test_without_a_table_a_column_cannot_be_named(small_series: SmallSeries) -> None:
+    it = small_series(**{**RUNS, "site_column": "site"})
+    with pytest.raises(UserError, match=r"key 'site_column' names column 'site', but 'participants' is null"):
+        it.index()
+
+
+def test_a_run_can_be_a_unit_of_its_own(small_series: SmallSeries) -> None:
+    it = small_series(**RUNS, unit="run")
+    write_runs(it, ["sub-1_run-1", "sub-1_run-2", "sub-2_run-1"])
+    found = rows(it.index().recordings)
+    assert [row["subject"] for row in found] == ["sub-1_run-1", "sub-1_run-2", "sub-2_run-1"]
+    assert [row["family_group"] for row in found] == [row["subject"] for row in found]
+
+
+def test_runs_that_nothing_tells_apart_are_no_units(small_series: SmallSeries) -> None:
+    it = small_series(
+        **{**RUNS, "recordings": {"kind": "series", "pattern": "{subject}_*.npy", "tr_s": 2.0}}, unit="run"
+    )
+    write_runs(it, ["sub-1_first", "sub-1_second"])
+    with pytest.raises(
+        UserError, match=r"key 'unit': neither session, task nor run tells sub-1_first.npy from"
+    ):
+        it.index()
+
+
+# -- what does not fit together ------------------------------------------------------
+
+
+def spaces(images: Made, spaces: list[str], shapes: list[tuple[int, ...]] | None = None, **keys: Any) -> Made:
+    root = Path(images.dataset.root)
+    for i, space in enumerate(spaces):
+        (root / f"sub-{i}_bold.nii.gz").unlink()
+        write_image(
+            root / f"sub-{i}{space}_bold.nii.gz", (shapes or [(4, 4, 4, 20)] * len(spaces))[i], seed=i
+        )
+    recordings = {"kind": "nifti", "pattern": "{subject}*_bold.nii.gz", "atlas": "atlas.nii.gz"}
+    return made({**images.dataset.model_dump(), "recordings": recordings, **keys}, images.folder)
+
+
+def test_recordings_in_another_space_than_most_are_quarantined(images: Made) -> None:
+    it = spaces(images, ["_space-MNI"] * 4 + ["_space-T1w"] * 2)
+    it.index()
+    assert {(row["subject"], row["reason"]) for row in rows(it.quarantine)} == {
+        (f"sub-{i}", "in space T1w, the other recordings are in space MNI") for i in (4, 5)
+    }
+
+
+def test_shapes_may_differ_within_a_space_and_not_without_one(images: Made) -> None:
+    shapes = [(4, 4, 4, 20)] * 5 + [(4, 4, 5, 20)]
+    assert len(rows(spaces(images, ["_space-MNI"] * 6, shapes).index().recordings)) == 6
+    for path in Path(images.dataset.root).glob("*space-MNI*"):
+        path.rename(path.with_name(path.name.replace("_space-MNI", "")))
+    (bad,) = rows(spaces(images, [""] * 6, shapes).index().quarantine)
+    assert bad["reason"] == "shape (4, 4, 5), the other recordings have shape (4, 4, 4)"
+
+
+def test_mixed_orientations_are_used_and_said(images: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(images.dataset.root) / "sub-1_bold.nii.gz"
+    data = np.asarray(nibabel.load(path).dataobj)
+    turned = nibabel.Nifti1Image(data, np.diag([-1.0, 1, 1, 1]))
+    turned.header.set_zooms((1, 1, 1, 2.0))
+    turned.header.set_xyzt_units("mm", "sec")
+    turned.to_filename(path)
+    found = rows(images.index().recordings)
+    assert [row["orientation"] for row in found].count("LAS") == 1
+    assert "orientations are mixed (1 LAS, 5 RAS)" in capsys.readouterr().err
+
+
+EVENTS: dict[str, Any] = {
+    "windows": {"volumes": 8, "events": {"lag_s": 4.0}},
+    "recordings": {
+        "kind": "nifti",
+        "pattern": "{subject}_bold.nii.gz",
+        "atlas": "atlas.nii.gz",
+        "events": "{subject}_events.tsv",
+    },
+}
+
+
+def test_events_past_the_end_are_noted_and_none_at_all_quarantined(images: Made) -> None:
+    it = made({**images.dataset.model_dump(), **EVENTS}, images.folder)
+    root = Path(it.dataset.root)
+    table = "\ufeffonset\tduration\ttrial_type\r\n"
+    for i in range(6):
+        (root / f"sub-{i}_events.tsv").write_text(table + "2\t1\tface\r\n", newline="")
+    (root / "sub-1_events.tsv").write_text(
+        table + "2\t1\tface\r\n60\t1\tface\r\n90\t1\thouse\r\n", newline=""
+    )
+    (root / "sub-2_events.tsv").write_text(table + "60\t1\tface\r\n", newline="")
+    (root / "sub-3_events.tsv").write_text("time\n1\n")
+    (root / "sub-4_events.tsv").unlink()
+    it.index()
+    found = {row["subject"]: row["reason"] for row in rows(it.recordings)}
+    assert found == {"sub-0": "", "sub-1": "2 events begin after the end of the run (40 s)", "sub-5": ""}
+    bad = {row["subject"]: row["reason"] for row in rows(it.quarantine)}
+    assert bad == {
+        "sub-2": "no window of 8 volumes fits after any of 0 events; 1 event begins after the end of the run",
+        "sub-3": "events sub-3_events.tsv: no column 'onset' in its first line",
+        "sub-4": "no file fits recordings.events '{subject}_events.tsv'",
+    }
+
+
+def test_confounds_that_are_asked_for_and_missing_are_a_reason(images: Made) -> None:
+    it = made(
+        {**images.dataset.model_dump(), "clean": {"confounds": {"strategy": ["wm_csf"]}}}, images.folder
+    )
+    root = Path(it.dataset.root)
+    for i in range(1, 6):
+        table = "csf\twhite_matter\n" + "1\t2\n" * (20 if i > 1 else 19)
+        (root / f"sub-{i}_bold.nii.gz_desc-confounds_timeseries.tsv").write_text(table)
+    it.index()
+    assert {row["subject"]: row["reason"] for row in rows(it.quarantine)} == {
+        "sub-0": "no confounds table, which clean.confounds needs",
+        "sub-1": "confounds sub-1_bold.nii.gz_desc-confounds_timeseries.tsv has 19 rows, the image 20 volumes",
+    }
+
+
+def test_windows_are_counted_in_volumes_after_cleaning(small_series: SmallSeries) -> None:
+    it = small_series(clean={"discard": 30}, max_quarantined=1.0)
+    with pytest.raises(
+        UserError, match="40 volumes before cleaning are too few for one window, which needs 16"
+    ):
+        it.index()
 
 
 # -- errors about the dataset as a whole ---------------------------------------------
@@ -306,7 +534,7 @@ def test_a_byte_order_mark_and_blanks_are_no_obstacle(small_series: SmallSeries)
     ("change", "message"),
     [
         (lambda text: text + text.splitlines()[1] + "\n", "subject 'sub-00' has two rows"),
-        (lambda text: text.replace("\t", ","), "header has no tab"),
+        (lambda text: text.replace("\t", ";"), "neither tab nor comma"),
         (lambda text: text + "sub-77\ta\n", "row 14 has 2 fields"),
         (lambda text: text.replace("sub-03", "n/a"), "row 5 has no 'participant_id'"),
         (lambda text: text.replace("family", "group"), "column 'group' appears twice"),
@@ -357,11 +585,16 @@ def test_no_usable_recording_is_an_error_whatever_share_is_allowed(small_series:
         it.index()
 
 
-def test_only_files_of_equal_size_are_hashed(small_series: SmallSeries) -> None:
+def test_only_files_that_may_be_copies_are_hashed(small_series: SmallSeries) -> None:
     it = small_series()
-    np.save(
-        Path(it.dataset.root) / "series" / "sub-05.npy", np.random.default_rng(1).standard_normal((80, 9))
-    )
-    hashed = {row["subject"]: row["sha256"] for row in rows(it.index().recordings)}
-    assert hashed["sub-05"] is None
-    assert len({v for v in hashed.values() if v}) == 11
+    folder = Path(it.dataset.root) / "series"
+    (folder / "sub-05.npy").write_bytes((folder / "sub-02.npy").read_bytes())
+    end = np.load(folder / "sub-09.npy")
+    end[-1] += 1
+    np.save(folder / "sub-07.npy", np.repeat(end, 10, axis=0))
+    end[-1] += 1
+    np.save(folder / "sub-08.npy", np.repeat(end, 10, axis=0))
+    hashed = {row["subject"]: row["sha256"] for row in rows(it.index().recordings) if row["sha256"]}
+    assert sorted(hashed) == ["sub-02", "sub-05", "sub-07", "sub-08"]
+    assert hashed["sub-02"] == hashed["sub-05"]
+    assert hashed["sub-07"] != hashed["sub-08"]

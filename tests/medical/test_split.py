@@ -16,6 +16,7 @@ from transferscale.medical.audit import audit
 from transferscale.medical.reading import Splits, splits_hash
 from transferscale.medical.split import assign_folds, label_order
 from transferscale.study.transfer import LABEL_ORDERS
+from transferscale.tables import read_table
 
 # -- folds and orders, without files ---------------------------------------------
 
@@ -216,3 +217,43 @@ def test_the_audit_sees_a_leak(leak: Any, message: str, small_series: SmallSerie
     leak(content["tasks"]["age"]["repeats"][0][1])
     with pytest.raises(UserError, match=message):
         audit(content, it.recordings)
+
+
+# -- sites ----------------------------------------------------------------------------
+
+
+def test_every_site_is_held_out_once(small_series: SmallSeries) -> None:
+    it = small_series(12, site_column="site", hold_out="sites").index().split(repeats=3)
+    splits, rows = Splits(it.splits), read_table(it.recordings, "recordings").to_pylist()
+    site = {row["subject"]: row["site"] for row in rows}
+    for task in splits.tasks:
+        assert (splits.repeats(task), splits.folds(task)) == (1, 3)
+        held = [{site[subject] for subject in splits.test(task, 0, fold)} for fold in range(3)]
+        assert sorted(map(tuple, held)) == [("s0",), ("s1",), ("s2",)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({3: "n/a"}, "subject 'sub-03' has none"),
+        (dict.fromkeys(range(12), "s0"), "all subjects are at 's0'"),
+        ({i: "s9" if i % 2 else "s0" for i in range(12)}, "class '[ab]' is at '.*' alone"),
+    ],
+)
+def test_sites_that_cannot_be_held_out_are_told(
+    small_series: SmallSeries, change: dict[int, str], message: str
+) -> None:
+    it = small_series(12, site_column="site", hold_out="sites")
+    table = Path(it.dataset.root) / "participants.tsv"
+    lines = [line.split("\t") for line in table.read_text().splitlines()]
+    for subject, site in change.items():
+        lines[1 + subject][3] = site
+    table.write_text("\n".join("\t".join(line) for line in lines) + "\n")
+    with pytest.raises(UserError, match=message):
+        it.index().split()
+
+
+def test_a_family_at_two_sites_is_told(small_series: SmallSeries) -> None:
+    it = small_series(12, site_column="site", family_column="family", hold_out="sites")
+    with pytest.raises(UserError, match="family 'f0' is at 's0' and 's1'"):
+        it.index().split()

@@ -1,11 +1,9 @@
-"""The view: lossless, the right way round, the same numbers as nilearn's own masker and cleaning."""
+"""The folder of a view: lossless, the same whatever the threads and chunks, each recording prepared once."""
 
 import itertools
 import json
 from pathlib import Path
-from typing import Any
 
-import nibabel
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,13 +13,10 @@ from hypothesis.extra import numpy as hnp
 from tests.medical.conftest import Made, SmallSeries, made
 from transferscale.errors import UserError
 from transferscale.medical import layout as roi
-from transferscale.medical import nifti
-from transferscale.medical.cleaning import clean_run
+from transferscale.medical.chunks import chunk_of
 from transferscale.medical.reading import View
-from transferscale.medical.windows import window_starts
-from transferscale.tables import read_table
-
-PLAIN = {"detrend": False, "high_pass_hz": None, "standardize": False}
+from transferscale.medical.view import build, build_part
+from transferscale.tables import read_table, write_table
 
 # -- layout ---------------------------------------------
 
@@ -58,161 +53,6 @@ def test_the_spatial_order_holds_every_parcel_once_left_to_right(parcels: int, s
         assert list(centroids[row, 0]) == sorted(centroids[row, 0])
     for above, below in itertools.pairwise(order):
         assert np.all(centroids[above[: len(below)], 1] >= centroids[below, 1])
-
-
-# -- windows ---------------------------------------------
-
-
-@given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 20), st.integers(1, 50), st.integers(1, 9))
-def test_windows_lie_inside_the_recording(
-    total: int, volumes: int, start: int, step: int, count: int
-) -> None:
-    starts = window_starts(total, {"volumes": volumes, "start": start, "step": step, "count": count})
-    assert starts == [start + k * step for k in range(len(starts))]
-    assert len(starts) <= count
-    assert all(s + volumes <= total for s in starts)
-    assert len(starts) == count or start + len(starts) * step + volumes > total
-
-
-def test_windows_do_not_overlap_by_default() -> None:
-    assert window_starts(52, {"volumes": 16, "start": 4, "step": None, "count": None}) == [4, 20, 36]
-
-
-# -- cleaning ---------------------------------------------
-
-
-def test_cleaning_without_a_filter_is_nilearns_z_score() -> None:
-    from nilearn.signal import clean
-
-    series = np.random.default_rng(0).normal(5, 3, (60, 7))
-    expected = clean(series, detrend=False, filter=False, standardize="zscore_sample")
-    assert np.allclose(clean_run(series, {**PLAIN, "standardize": True}, 2.0), expected, atol=1e-6)
-
-
-def test_a_slow_wave_is_removed_and_a_fast_one_is_kept() -> None:
-    t = 2.0 * np.arange(150)
-    slow, fast = np.cos(2 * np.pi * t / 200), np.cos(2 * np.pi * t / 30)
-    cleaned = clean_run(
-        np.stack([slow + fast + 0.01 * t, fast], axis=1),
-        {**PLAIN, "detrend": True, "high_pass_hz": 0.01},
-        2.0,
-    )
-    assert np.corrcoef(cleaned[:, 0], fast)[0, 1] > 0.98
-    assert np.corrcoef(cleaned[:, 1], fast)[0, 1] > 0.99
-    assert abs(cleaned.mean()) < 1e-3
-
-
-@pytest.mark.parametrize(
-    "clean",
-    [PLAIN, {**PLAIN, "standardize": True}, {"detrend": True, "high_pass_hz": 0.01, "standardize": True}],
-)
-def test_a_constant_parcel_becomes_zero(clean: dict[str, Any]) -> None:
-    series = np.random.default_rng(0).standard_normal((80, 3))
-    series[:, 1] = 1000.1
-    cleaned = clean_run(series, clean, 2.0)
-    assert np.all(cleaned[:, 1] == 0)
-    assert cleaned[:, [0, 2]].std() > 0.5
-
-
-# -- images ---------------------------------------------
-
-
-def flipped(image: nibabel.Nifti1Image) -> nibabel.Nifti1Image:
-    """The same image stored from right to left (LAS instead of RAS)."""
-    mirror = np.diag([-1.0, 1, 1, 1])
-    mirror[0, 3] = image.shape[0] - 1
-    return nibabel.Nifti1Image(np.asarray(image.dataobj)[::-1].copy(), image.affine @ mirror)
-
-
-@pytest.fixture
-def phantom(tmp_path: Path) -> dict[str, Any]:
-    """A head whose right half alone moves, and a label image of halves: 1 left, 2 right."""
-    affine = np.diag([4.0, 4, 4, 1])
-    affine[:3, 3] = [-18, -18, -18]
-    labels = np.ones((10, 10, 10), dtype=np.int16)
-    labels[5:] = 2  # x > 0: right
-    volumes = np.full((10, 10, 10, 30), 100.0, dtype=np.float32)
-    volumes[5:] += np.sin(np.arange(30))
-    return {
-        "image": nibabel.Nifti1Image(volumes, affine),
-        "atlas": nibabel.Nifti1Image(labels, affine),
-        "folder": tmp_path,
-    }
-
-
-@pytest.mark.parametrize("image_flipped", [False, True])
-@pytest.mark.parametrize("atlas_flipped", [False, True])
-def test_the_right_side_stays_right_however_it_is_stored(
-    phantom: dict[str, Any], image_flipped: bool, atlas_flipped: bool
-) -> None:
-    image = flipped(phantom["image"]) if image_flipped else phantom["image"]
-    atlas = flipped(phantom["atlas"]) if atlas_flipped else phantom["atlas"]
-    image.to_filename(phantom["folder"] / "image.nii.gz")
-    atlas.to_filename(phantom["folder"] / "atlas.nii.gz")
-    assert nifti.read_header(phantom["folder"] / "image.nii.gz").orientation == (
-        "LAS" if image_flipped else "RAS"
-    )
-    read = nifti.read_atlas(phantom["folder"] / "atlas.nii.gz")
-    series, _ = nifti.read_parcels(phantom["folder"] / "image.nii.gz", read)
-    assert np.allclose(series[:, 0], 100)
-    assert np.allclose(series[:, 1], 100 + np.sin(np.arange(30)), atol=1e-5)
-    assert read.centroids[0, 0] < 0 < read.centroids[1, 0]
-    # And in the picture: left stands at the left.
-    assert roi.spatial_order(read.centroids) == [[0, 1]]
-
-
-def test_parcels_are_those_of_nilearns_masker(demo: Made) -> None:
-    from nilearn.maskers import NiftiLabelsMasker
-
-    root = Path(demo.dataset.root)
-    atlas = nifti.read_atlas(root / "atlas-blocks_dseg.nii.gz")
-    path = root / "sub-07/func/sub-07_task-blocks_space-MNI152_desc-preproc_bold.nii.gz"
-    expected = NiftiLabelsMasker(atlas.path, standardize=None, keep_masked_labels=False).fit_transform(
-        str(path)
-    )
-    series, left_out = nifti.read_parcels(path, atlas)
-    assert left_out == 0
-    assert np.allclose(series, expected, rtol=1e-5)
-
-
-def test_an_atlas_on_a_finer_grid_is_brought_to_the_images_grid(phantom: dict[str, Any]) -> None:
-    fine = np.asarray(phantom["atlas"].dataobj).repeat(2, 0).repeat(2, 1).repeat(2, 2)
-    affine = np.diag([2.0, 2, 2, 1])
-    affine[:3, 3] = [-19, -19, -19]
-    nibabel.Nifti1Image(fine, affine).to_filename(phantom["folder"] / "atlas.nii.gz")
-    phantom["image"].to_filename(phantom["folder"] / "image.nii.gz")
-    atlas = nifti.read_atlas(phantom["folder"] / "atlas.nii.gz")
-    series, _ = nifti.read_parcels(phantom["folder"] / "image.nii.gz", atlas)
-    assert np.allclose(series[:, 1], 100 + np.sin(np.arange(30)), atol=1e-5)
-
-
-def test_an_atlas_elsewhere_is_refused(phantom: dict[str, Any]) -> None:
-    far = phantom["atlas"].affine.copy()
-    far[:3, 3] += 500
-    nibabel.Nifti1Image(np.asarray(phantom["atlas"].dataobj), far).to_filename(
-        phantom["folder"] / "atlas.nii.gz"
-    )
-    phantom["image"].to_filename(phantom["folder"] / "image.nii.gz")
-    atlas = nifti.read_atlas(phantom["folder"] / "atlas.nii.gz")
-    with pytest.raises(UserError, match="in another space"):
-        nifti.read_parcels(phantom["folder"] / "image.nii.gz", atlas)
-
-
-def test_a_probabilistic_atlas_is_refused(phantom: dict[str, Any]) -> None:
-    path = phantom["folder"] / "atlas.nii.gz"
-    nibabel.Nifti1Image(np.full((4, 4, 4), 0.3, dtype=np.float32), np.eye(4)).to_filename(path)
-    with pytest.raises(UserError, match="whole numbers"):
-        nifti.read_atlas(path)
-
-
-def test_a_voxel_that_is_not_finite_is_left_out_and_counted() -> None:
-    volumes = np.ones((2, 2, 1, 5))
-    volumes[0, 0, 0, 3] = np.nan
-    volumes[0, 1, 0] = 3.0
-    labels = np.array([[[1], [1]], [[2], [0]]], dtype=np.int32)
-    series, left_out = nifti.parcel_means(volumes, labels, np.array([1, 2, 9], dtype=np.int32))
-    assert left_out == 1
-    assert np.array_equal(series, np.tile([3.0, 1.0, 0.0], (5, 1)))
 
 
 # -- the folder ---------------------------------------------
@@ -274,8 +114,10 @@ def test_the_result_does_not_depend_on_threads(demo: Made, tmp_path: Path) -> No
         "store.json",
         "series.json",
         "view.json",
+        "moments.npy",
         "windows.parquet",
         "shard-00000.npy",
+        "shard-00047.npy",
     ):
         assert (again.view / name).read_bytes() == (demo.view / name).read_bytes(), name
 
@@ -285,7 +127,8 @@ def test_the_contract_is_written_down(demo: Made) -> None:
     assert contract["shape"] == [16, 32, 32]
     assert contract["parcels"] == 64
     assert contract["tr_s"] == [2.0]
-    assert contract["orientation"] == ["RAS"]
+    assert contract["orientation"].startswith("RAS")
+    assert contract["stored_orientation"] == ["RAS"]
     assert "standard deviations" in contract["units"]
 
 
@@ -317,19 +160,152 @@ def test_a_recording_that_breaks_after_the_index_stops_the_view(demo: Made, tmp_
         if source.is_file():
             (root / source.relative_to(demo.dataset.root)).parent.mkdir(parents=True, exist_ok=True)
             (root / source.relative_to(demo.dataset.root)).symlink_to(source)
+    it = made({**demo.dataset.model_dump(), "root": str(root)}, tmp_path).index()
     content = bytearray((root / name).read_bytes())
     content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
     (root / name).unlink()
     (root / name).write_bytes(bytes(content))
-    it = made({**demo.dataset.model_dump(), "root": str(root)}, tmp_path)
-    it.index()  # the end of the file says that it is whole
     with pytest.raises(UserError, match=r"sub-01_task.*cannot be read to its end.*quarantined"):
         it.build()
     assert not it.view.exists()
 
 
-def test_a_cut_off_that_would_leave_nothing_is_refused() -> None:
-    series = np.random.default_rng(0).normal(size=(60, 3))
-    clean = {"detrend": False, "high_pass_hz": 0.2, "standardize": True}
-    with pytest.raises(UserError, match=r"key 'clean\.high_pass_hz' is 0\.2 Hz"):
-        clean_run(series, clean, tr_s=2.0)
+# -- prepared once ---------------------------------------------
+
+
+def inodes(it: Made) -> dict[str, int]:
+    """Shard -> its file on the disk."""
+    return {path.name: path.stat().st_ino for path in it.view.glob("shard-*.npy")}
+
+
+def test_clips_lie_on_the_disk_once(small_series: SmallSeries) -> None:
+    it = small_series().index().build()
+    kept = {path.stat().st_ino for path in (it.folder / ".prepared").rglob("clips.npy")}
+    assert set(inodes(it).values()) == kept
+    assert len(kept) == 12
+
+
+def test_adding_a_subject_prepares_it_alone(small_series: SmallSeries) -> None:
+    it = small_series().index().build()
+    before = inodes(it)
+    root = Path(it.dataset.root)
+    np.save(root / "series" / "sub-00a.npy", np.random.default_rng(9).standard_normal((40, 9)))
+    with (root / "participants.tsv").open("a") as table:
+        table.write("sub-00a\ta\t50\ts0\tf99\n")
+    it.index().build()
+    after = inodes(it)
+    assert len(after) == 13
+    assert after["shard-00000.npy"] == before["shard-00000.npy"]
+    assert [after[f"shard-{k + 1:05d}.npy"] for k in range(1, 12)] == [
+        before[f"shard-{k:05d}.npy"] for k in range(1, 12)
+    ]
+
+
+def test_a_file_that_changed_is_prepared_again_and_the_old_one_is_forgotten(
+    small_series: SmallSeries,
+) -> None:
+    it = small_series().index().build()
+    before, old = inodes(it), View(it.view).clips()
+    path = Path(it.dataset.root) / "series" / "sub-05.npy"
+    np.save(path, -np.load(path))
+    it.index().build()
+    after, new = inodes(it), View(it.view).clips()
+    assert [name for name in before if before[name] != after[name]] == ["shard-00005.npy"]
+    assert np.array_equal(new[10:12], -old[10:12])
+    assert len(list((it.folder / ".prepared" / "roi").iterdir())) == 12
+
+
+def test_another_option_prepares_all_again(small_series: SmallSeries) -> None:
+    it = small_series().index().build()
+    spec = it.grid.view_spec("small")
+    build({**spec, "clean": {**spec["clean"], "standardize": False}}, it.recordings, it.view, 1)
+    assert View(it.view).contract["units"] == "as recorded"
+    assert np.std(View(it.view).runs()[0][1], ddof=1) != pytest.approx(1, abs=1e-6)
+
+
+def test_chunks_prepare_everything_and_change_nothing(small_series: SmallSeries, tmp_path: Path) -> None:
+    it = small_series(chunks=3).index()
+    names = it.grid.view_parts("small")
+    assert names == [f"medical/small/.prepared/roi-{chunk}.json" for chunk in range(3)]
+    whole, scattered = tmp_path / "whole" / "roi", tmp_path / "scattered" / "roi"
+    build(it.grid.view_spec("small"), it.recordings, whole, 1)
+    share = []
+    for chunk in range(3):
+        part = scattered.parent / ".prepared" / f"roi-{chunk}.json"
+        build_part(it.grid.part_spec("small", chunk), it.recordings, part, 1)
+        share.append(set(json.loads(part.read_text())))
+    assert sum(map(len, share)) == len(set.union(*share)) == 12
+    prepared = {path: path.stat().st_mtime_ns for path in (scattered.parent / ".prepared").rglob("clips.npy")}
+    build(it.grid.view_spec("small"), it.recordings, scattered, 1)
+    assert all(path.stat().st_mtime_ns == when for path, when in prepared.items())
+    files = sorted(path.name for path in whole.iterdir())
+    assert files == sorted(path.name for path in scattered.iterdir())
+    for name in files:
+        assert (whole / name).read_bytes() == (scattered / name).read_bytes(), name
+
+
+def test_a_subject_keeps_its_chunk_when_others_come() -> None:
+    chunks = {f"sub-{k:03d}": chunk_of(f"sub-{k:03d}", 8) for k in range(400)}
+    sizes = np.bincount(list(chunks.values()), minlength=8)
+    assert sizes.min() > 25
+    assert chunk_of("sub-007", 8) == chunks["sub-007"]
+
+
+def test_moments_are_the_means_as_recorded_and_the_deviations(small_series: SmallSeries) -> None:
+    it = small_series().index().build()
+    view = View(it.view)
+    recorded = np.load(Path(it.dataset.root) / "series" / "sub-02.npy")
+    mean, deviation = view.moments[2]
+    assert mean == pytest.approx(recorded.mean(axis=0), abs=1e-5)
+    assert np.allclose(view.runs()[2][1] * deviation + mean, recorded, atol=1e-5)
+
+
+# -- pictures ---------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["mosaic", "flatmap", "volume"])
+def pictures(demo: Made, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Made:
+    """The first people of the demo as pictures."""
+    folder = tmp_path_factory.mktemp(request.param)
+    table = read_table(demo.recordings, "recordings").slice(0, 6)
+    it = made({**demo.dataset.model_dump(), "view": request.param}, folder)
+    write_table(it.recordings, "recordings", table.to_pylist())
+    return it.build()
+
+
+def test_pictures_are_the_cleaned_columns_on_their_pixels(pictures: Made) -> None:
+    view = View(pictures.view)
+    clips, windows = view.clips(), view.series_windows()
+    assert clips.shape == (30, 16, 32, 32)
+    shown = view.layout >= 0
+    assert np.array_equal(clips[:, :, shown], windows[:, :, view.layout[shown]])
+    assert np.all(clips[:, :, ~shown] == 0)
+    assert clips[:, :, shown].std() > 0.3
+
+
+def test_what_was_planted_is_seen_in_every_picture(demo: Made, pictures: Made) -> None:
+    """Pixels and parcels follow the same course: the mean over the brain, subject by subject."""
+    view, parcels = View(pictures.view), View(demo.view)
+    for (_, picture), (_, series) in zip(view.runs(), parcels.runs()[:6], strict=True):
+        assert np.corrcoef(picture.mean(axis=1), series.mean(axis=1))[0, 1] > 0.6
+
+
+def test_regions_are_means_over_tokens(pictures: Made) -> None:
+    view = View(pictures.view)
+    side = view.contract["token"]
+    regions = view.regions(view.series_windows())
+    clips = view.clips()
+    blocks = clips.reshape(30, 16, 32 // side, side, 32 // side, side).swapaxes(3, 4)
+    shown = (view.layout >= 0).reshape(32 // side, side, 32 // side, side).swapaxes(1, 2)
+    wanted = [
+        blocks[:, :, r, c][:, :, shown[r, c]].mean(axis=2)
+        for r in range(32 // side)
+        for c in range(32 // side)
+        if shown[r, c].any()
+    ]
+    assert np.allclose(regions, np.stack(wanted, axis=2), atol=1e-5)
+
+
+def test_parcels_are_their_own_regions(demo: Made) -> None:
+    windows = View(demo.view).series_windows()
+    assert np.array_equal(View(demo.view).regions(windows), windows)

@@ -293,8 +293,11 @@ def test_what_was_left_out_and_quarantined_is_shown(page: str) -> None:
     assert "full fine-tuning at depths 3" in page
     assert "7 videos in: 6 used, 1 quarantined" in page
     assert "no frame &lt;decodes&gt;" in page
-    assert "49 recordings in: 48 used (48 subjects), 1 quarantined" in page
+    assert "50 recordings in: 48 used (48 subjects), 1 quarantined" in page
     assert "truncated gzip stream" in page
+    assert "1 quarantined, 1 excluded by the dataset's conditions (in all of their recordings: 1 subjects)" in page
+    assert "include: age &gt;= 18" in page
+    assert "24 recordings compared in 276 pairs of different subjects" in page
     assert "This dataset is simulated" in page
     assert re.search(r"coupling of the planted networks, d = \d", page)
 

@@ -262,7 +262,13 @@ def _medical(study: Study, folder: Path, name: str) -> None:
     ]
     write_table(folder / "recordings.parquet", "recordings", rows)
     bad = {"dataset": name, "subject": "sub-99", "path": "99.nii.gz", "status": "quarantined"}
-    write_table(folder / "quarantine.parquet", "recordings", [{**bad, "reason": "truncated gzip stream"}])
-    write_json(folder / dataset.view / "view.json", {"units": "SD within the run", "tr_s": [2.0]})
+    removed = {**bad, "subject": "sub-98", "status": "excluded", "reason": "include: age >= 18"}
+    unused = [{**bad, "reason": "truncated gzip stream"}, removed]
+    write_table(folder / "quarantine.parquet", "recordings", unused)
+    write_json(
+        folder / f"{dataset.view.kind}.audit.json",
+        {"recordings": 24, "series_pairs": 276, "series_most_alike": 0.1, "connectivity_pairs": 0},
+    )
+    write_json(folder / dataset.view.kind / "view.json", {"units": "SD within the run", "tr_s": [2.0]})
     tasks = {task: {"subjects": list(range(48)), "excluded": {"no label": 2}} for task in dataset.tasks}
     write_json(folder / "splits.json", {"dataset": name, "tasks": tasks, "hash": "ab" * 32})

@@ -43,7 +43,7 @@ def specs(grid: Grid) -> dict[str, str]:
         ("pretrain.vit.seeds", {"default": 2}),
         ("pretrain.budgets", {"rungs": 4}),
         ("transfer", {"labels": [4, 8, 16, "all"]}),
-        ("transfer", {"baselines": ["connectivity", "raw:linear", "drift", "dummy"]}),
+        ("transfer", {"baselines": ["connectivity", "raw:linear", "spectrum", "drift", "dummy"]}),
     ],
 )
 def test_extending_a_study_adds_runs_and_changes_none(study, section, values):

@@ -97,7 +97,7 @@ def study(root: Path) -> Study:
                 "labels": [4, 16, "all"],
                 "draws": 2,
                 "folds": 3,
-                "baselines": ["connectivity", "raw:linear", "drift", "dummy"],
+                "baselines": ["connectivity", "raw:linear", "spectrum", "drift", "dummy"],
                 "read_outs": {"ridge": {}, "full": full},
             },
             "verdict": {

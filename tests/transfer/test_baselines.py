@@ -9,7 +9,7 @@ import pytest
 
 from tests.transfer.planted import Planted
 from transferscale.errors import UserError
-from transferscale.transfer.baselines import correlations, extract, trend
+from transferscale.transfer.baselines import correlations, extract, log_power, trend
 from transferscale.transfer.grams import read_grams
 
 
@@ -38,7 +38,18 @@ def test_drift_keeps_the_line_and_loses_the_rest() -> None:
     assert np.abs(trend(np.broadcast_to(wave, (1, 16, 3)))).max() < 1e-5
 
 
-@pytest.mark.parametrize("reader", ["connectivity", "raw-linear", "drift", "dummy"])
+def test_log_power_is_high_where_the_wave_is_and_finite_for_a_constant_parcel() -> None:
+    times = np.arange(40)
+    series = np.stack([np.cos(2 * np.pi * 5 * times / 40), np.full(40, 3.0)], axis=1).astype(np.float32)
+    power = log_power(series)
+    assert power.shape == (20, 2)
+    assert power[:, 0].argmax() == 4
+    assert np.isfinite(power).all()
+    # Twice the amplitude is log 4 more at every frequency that holds anything.
+    assert log_power(2 * series)[4, 0] - power[4, 0] == pytest.approx(np.log(4), abs=1e-5)
+
+
+@pytest.mark.parametrize("reader", ["connectivity", "raw-linear", "spectrum", "drift", "dummy"])
 def test_every_baseline_writes_one_layer(planted: Planted, tmp_path: Path, reader: str) -> None:
     extract({"reader": reader}, planted.view, tmp_path / "f")
     grams = read_grams(tmp_path / "f")

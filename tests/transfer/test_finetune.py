@@ -43,7 +43,7 @@ def test_before_the_first_step_the_head_is_the_frozen_read_out(
     planted: Planted, tuner: Tuner, name: str
 ) -> None:
     task, cell = task_and_cell(planted, name)
-    windows, test = tuner.windows(cell.train), tuner.windows(cell.test)
+    windows, test = tuner.windows(task, cell.train), tuner.windows(task, cell.test)
     rows = task.rows(cell.train)
     head = Head(
         task.kind,
@@ -73,7 +73,7 @@ def test_before_the_first_step_the_head_is_the_frozen_read_out(
 @pytest.mark.parametrize("name", ["group", "score", "film"])
 def test_the_head_starts_where_its_own_gradient_is_zero(planted: Planted, tuner: Tuner, name: str) -> None:
     task, cell = task_and_cell(planted, name)
-    windows = tuner.windows(cell.train)
+    windows = tuner.windows(task, cell.train)
     target = tuner.target(task)[task.rows(cell.train)]
     head = Head(task.kind, tuner.start[windows], tuner.member(windows, cell.train), target, 1.0)
     objective = head.objective(head(tuner.start[windows], tuner.member(windows, cell.train)), target)

@@ -58,6 +58,15 @@ def test_every_test_subject_is_predicted_once_a_repeat_and_draw(clone, tiny):
     assert (table.groupby(keys[:-2]).subject.nunique() == 20).all()
 
 
+def test_the_view_is_prepared_in_chunks_and_lies_on_the_disk_once(clone, tiny):
+    folder = clone / "results/tiny/medical/tiny"
+    shares = [set(json.loads((folder / f".prepared/roi-{k}.json").read_text())) for k in range(2)]
+    assert min(map(len, shares)) > 0
+    assert len(shares[0] | shares[1]) == sum(map(len, shares)) == 20
+    kept = {path.stat().st_ino for path in folder.glob(".prepared/roi/*/clips.npy")}
+    assert kept == {path.stat().st_ino for path in folder.glob("roi/shard-*.npy")}
+
+
 def test_a_second_run_does_nothing(snakemake, tiny):
     again = snakemake("--configfile", "tests/workflow/tiny.yaml")
     assert again.returncode == 0

@@ -23,9 +23,12 @@ def rung_spec(wildcards):
     return canonical_json(GRID.rung_spec(w.family, int(w.depth), int(w.seed), int(w.rung), w.corpus))
 
 
-def simulated(wildcards):
-    """Folder of the simulated dataset; nothing for a real one."""
-    return f"{R}/simulated/{wildcards.dataset}" if STUDY.dataset(wildcards.dataset).simulate else []
+def origin(wildcards):
+    """Folder of a simulated dataset, record of a downloaded one; nothing for one that is there."""
+    dataset = STUDY.dataset(wildcards.dataset)
+    if dataset.simulate:
+        return f"{R}/simulated/{wildcards.dataset}"
+    return f"{R}/fetched/{wildcards.dataset}.json" if dataset.fetch else []
 
 
 def checkpoint(wildcards):

@@ -1,4 +1,10 @@
 MEDICAL = f"{R}/medical/{{dataset}}"
+# What was found beyond doubt to leak nothing; whatever is trained or read out waits for it.
+AUDIT = f"{MEDICAL}/{{view}}.audit.json"
+
+
+wildcard_constraints:
+    view="roi|flatmap|mosaic|volume",
 
 
 rule medical_simulate:
@@ -15,9 +21,23 @@ rule medical_simulate:
         " 2>&1 | tee {log:q}"
 
 
+# The data goes into the dataset's own folder, where a broken download is taken up; declared is the record of it.
+rule medical_fetch:
+    output:
+        f"{R}/fetched/{{dataset}}.json",
+    log:
+        f"{R}/logs/medical_fetch/{{dataset}}.log",
+    conda:
+        "../../envs/medical.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.fetch_spec(w.dataset)),
+    shell:
+        "transferscale medical fetch --spec {params.spec:q} --out {output:q}" " 2>&1 | tee {log:q}"
+
+
 rule medical_index:
     input:
-        simulated,
+        origin,
     output:
         recordings=f"{MEDICAL}/recordings.parquet",
         quarantine=f"{MEDICAL}/quarantine.parquet",
@@ -33,9 +53,30 @@ rule medical_index:
         " 2>&1 | tee {log:q}"
 
 
-rule medical_view:
+# A share of the subjects, so that a large dataset scatters over a cluster. The recordings are prepared into a folder
+# that no rule declares: whoever comes again prepares only what is new.
+rule medical_part:
     input:
         f"{MEDICAL}/recordings.parquet",
+    output:
+        f"{MEDICAL}/.prepared/{{view}}-{{chunk}}.json",
+    log:
+        f"{R}/logs/medical_part/{{dataset}}.{{view}}.{{chunk}}.log",
+    wildcard_constraints:
+        chunk="[0-9]+",
+    conda:
+        "../../envs/medical.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.part_spec(w.dataset, int(w.chunk))),
+    shell:
+        "transferscale medical part --spec {params.spec:q} --recordings {input:q} --threads {threads} --out {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule medical_view:
+    input:
+        recordings=f"{MEDICAL}/recordings.parquet",
+        parts=lambda w: [f"{R}/{part}" for part in GRID.view_parts(w.dataset)],
     output:
         directory(f"{MEDICAL}/{{view}}"),
     log:
@@ -45,7 +86,7 @@ rule medical_view:
     params:
         spec=lambda w: canonical_json(GRID.view_spec(w.dataset)),
     shell:
-        "transferscale medical view --spec {params.spec:q} --recordings {input:q} --threads {threads} --out {output:q}"
+        "transferscale medical view --spec {params.spec:q} --recordings {input.recordings:q} --threads {threads} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -65,10 +106,30 @@ rule medical_split:
         " 2>&1 | tee {log:q}"
 
 
+rule medical_audit:
+    input:
+        view=f"{MEDICAL}/{{view}}",
+        recordings=f"{MEDICAL}/recordings.parquet",
+        splits=f"{MEDICAL}/splits.json",
+    output:
+        AUDIT,
+    log:
+        f"{R}/logs/medical_audit/{{dataset}}.{{view}}.log",
+    conda:
+        "../../envs/medical.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.audit_spec()),
+    shell:
+        "transferscale medical audit --view {input.view:q} --recordings {input.recordings:q}"
+        " --splits {input.splits:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
 rule medical_corpus:
     input:
-        view=lambda w: f"{R}/medical/{w.dataset}/{STUDY.dataset(w.dataset).view}",
+        view=lambda w: f"{R}/medical/{w.dataset}/{STUDY.dataset(w.dataset).view.kind}",
         splits=f"{MEDICAL}/splits.json",
+        audit=lambda w: f"{R}/medical/{w.dataset}/{STUDY.dataset(w.dataset).view.kind}.audit.json",
     output:
         f"{R}/corpus/{{dataset}}-k{{fold}}/clips.parquet",
     log:

@@ -23,7 +23,7 @@ rule report_build:
         ledger=f"{R}/tables/ledger.parquet",
         training=f"{R}/tables/training.parquet",
         card=f"{CORPUS}/statistics.json",
-        medical=[f"{R}/medical/{d.dataset}/splits.json" for d in STUDY.datasets],
+        medical=[f"{R}/medical/{d.dataset}/{d.view.kind}.audit.json" for d in STUDY.datasets],
     output:
         page=report(f"{R}/report/index.html", caption="../report/page.rst", category="Verdict"),
         verdict=f"{R}/report/verdict.json",

@@ -4,6 +4,7 @@ TRANSFER = f"{R}/transfer/{{dataset}}/{{view}}"
 rule transfer_features:
     input:
         view=f"{MEDICAL}/{{view}}",
+        audit=AUDIT,
         checkpoint=checkpoint,
     output:
         f"{TRANSFER}/features/{{reader}}.safetensors",
@@ -24,12 +25,13 @@ rule transfer_features:
 rule transfer_baseline:
     input:
         view=f"{MEDICAL}/{{view}}",
+        audit=AUDIT,
     output:
         f"{TRANSFER}/features/{{reader}}.safetensors",
     log:
         f"{R}/logs/transfer_baseline/{{dataset}}.{{view}}.{{reader}}.log",
     wildcard_constraints:
-        reader="connectivity|raw-linear|drift|dummy",
+        reader="connectivity|raw-linear|spectrum|drift|dummy",
     conda:
         "../../envs/scaling.yaml"
     params:
@@ -63,6 +65,7 @@ rule transfer_full:
     input:
         checkpoint=checkpoint,
         view=f"{MEDICAL}/{{view}}",
+        audit=AUDIT,
         recordings=f"{MEDICAL}/recordings.parquet",
         splits=f"{MEDICAL}/splits.json",
     output:

@@ -97,6 +97,13 @@ spec = click.option("--spec", required=True, type=Spec(), help="What the run dep
 threads = click.option("--threads", default=1, show_default=True, type=click.IntRange(1), help="CPU threads.")
 out = path("--out", "Where the result goes.")
 
+study = click.option(
+    "--study",
+    type=click.Path(path_type=Path),
+    help="Study that gives {data_root}, {results}, folds and the size of clips; default: a study's defaults.",
+)
+data_root = click.option("--data-root", help="What {data_root} stands for; default: the study's.")
+
 empty_ok = click.option(
     "--empty-ok", is_flag=True, help="Succeed, with an empty result, where nothing can be fitted."
 )

@@ -1,5 +1,6 @@
 """`transferscale pretrain`: rung, ledger, ladder, sweep, import, export."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def ledger(study: Path, training: Path, out: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path), default=Path("config/config.yaml"))
 @click.option(
     "--price",
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, 1e6),
     help="Price of an hour of this machine; default: the study's plan.",
 )
 def ladder(file: Path, price: float | None) -> None:
@@ -82,6 +83,8 @@ def ladder(file: Path, price: float | None) -> None:
     from transferscale.pretrain.estimate import ladder_text, refuse_what_cannot_run
     from transferscale.study.load import load_study
 
+    if price is not None and math.isnan(price):
+        raise click.BadParameter("nan is no price.", param_hint="--price")
     study = load_study(file)
     click.echo(ladder_text(study, price))
     refuse_what_cannot_run(study)

@@ -1,38 +1,83 @@
 """Index of a dataset: which recordings there are, whether they can be used, and what is known of their
 subjects."""
 
-import glob
-import re
+import hashlib
+import json
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transferscale.artefacts import Stopwatch, sha256_file, write_provenance
-from transferscale.errors import UserError
+from transferscale.errors import UserError, nearest
+from transferscale.medical.confounds import confounds_of
+from transferscale.medical.events import Event, read_events, within
 from transferscale.medical.labels import PREFIX, label_subjects, one_row_a_subject
 from transferscale.medical.participants import Participants, read_participants
-from transferscale.medical.series import UnreadableError, read_series
-from transferscale.medical.windows import window_starts
+from transferscale.medical.readers import open_reader
+from transferscale.medical.recording import Facts, Found, Reader, UnreadableError
+from transferscale.medical.windows import usable_windows
+from transferscale.study.condition import Condition
 from transferscale.tables import write_table
 
 Row = dict[str, Any]
 
+# What a condition of `include` may name beside the columns of the participants table: known before a file is read, and
+# after.
+KNOWN = ("site", "session", "run", "task")
+MEASURED = ("n_volumes", "tr_s", "mean_fd")
+# Bytes from the middle of a file that tell it from most others.
+SAMPLE = 2**12
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset that is being indexed.
+
+    Attributes
+    ----------
+    spec
+        ``study.grid.Grid.recordings_spec``.
+    root
+        Its folder.
+    table
+        Its participants, ``None`` where it has no table.
+    reader
+        Of its recordings.
+    carried
+        Columns of the table that tasks need.
+    conditions
+        ``include``, those first that need no file.
+    """
+
+    spec: Mapping[str, Any]
+    root: Path
+    table: Participants | None
+    reader: Reader
+    carried: Sequence[str]
+    conditions: Sequence[Condition]
+
+    @property
+    def named(self) -> str:
+        """Begins messages."""
+        return f"dataset '{self.spec['dataset']}'"
+
 
 def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
-    """Write the tables of usable and of quarantined recordings.
+    """Write the tables of usable and of left out recordings.
 
-    Both have the schema of table ``recordings``; every column of participants.tsv that a task names is
-    carried as text under ``participant.<column>``. Of an image only the header and the end of the file are
-    read, of a series all.
+    Both have the schema of table ``recordings``; every column of the participants table that a task names is
+    carried as text under ``participant.<column>``. Of an image only header, end and first volumes are read, of
+    a series all.
 
     Parameters
     ----------
     spec
         ``study.grid.Grid.recordings_spec``.
     recordings, quarantine
-        Parquet files to write; recordings in + quarantined = everything found or expected.
+        Parquet files to write; recordings in + quarantined + excluded = everything found or expected.
 
     Raises
     ------
@@ -41,193 +86,307 @@ def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
         of quarantined recordings is above ``max_quarantined``.
     """
     watch = Stopwatch()
-    root = Path(spec["root"])
-    if not root.is_dir():
-        raise UserError(f"dataset '{spec['dataset']}': key 'root': no folder {root}; correct the path")
-    table = read_participants(root / spec["participants"], spec["subject_column"])
-    carried = _columns(spec, table)
-    rows = [_row(spec, root, table, carried, *found) for found in _find(spec, root, table)]
-    _same_parcels(rows)
+    dataset = _open(spec)
+    try:
+        everything = dataset.reader.find(None if dataset.table is None else list(dataset.table.rows))
+    except UserError as error:
+        raise UserError(f"{dataset.named}: {error}") from None
+    rows = [_row(dataset, found) for found in everything]
+    _one_space(rows)
     good = [row for row in rows if row["status"] == "ok"]
-    bad = [row for row in rows if row["status"] != "ok"]
-    _check_share(spec, root, good, bad)
+    _check_share(dataset, good, [row for row in rows if row["status"] == "quarantined"])
+    if spec["unit"] == "run":
+        _units(dataset, good)
     for name, task in spec["tasks"].items():
-        label_subjects(
-            one_row_a_subject(good), task, f"{table.path}: key 'tasks.{name}', target '{task['target']}'"
-        )
-    _hash_same_size(root, good)
-    write_table(quarantine, "recordings", [_public(row) for row in bad])
+        where = dataset.table.path if dataset.table is not None else dataset.root
+        named = f"{where}: key 'tasks.{name}', target '{task['target']}'"
+        label_subjects(one_row_a_subject(good), task, named)
+    _hash_alike(dataset, good)
+    left_out = [row for row in rows if row["status"] != "ok"]
+    write_table(quarantine, "recordings", [_public(row) for row in left_out])
     write_table(recordings, "recordings", [_public(row) for row in good])
-    notes = [f"{row['path']}: {row['reason']}" for row in good if row["reason"]]
+    notes = [f"{row['path']}: {row['reason']}" for row in good if row["reason"]] + _orientations(good)
     if notes:
         more = f" (and {len(notes) - 1} more in {recordings})" if len(notes) > 1 else ""
         print(f"warning: {notes[0]}{more}", file=sys.stderr)
-    write_provenance(recordings, watch, recordings=len(good), quarantined=len(bad), warnings=notes)
+    excluded = sum(row["status"] == "excluded" for row in left_out)
+    write_provenance(
+        recordings,
+        watch,
+        recordings=len(good),
+        quarantined=len(left_out) - excluded,
+        excluded=excluded,
+        warnings=notes,
+    )
 
 
-def _columns(spec: Mapping[str, Any], table: Participants) -> list[str]:
+def _open(spec: Mapping[str, Any]) -> Dataset:
+    root = Path(spec["root"])
+    if not root.is_dir():
+        raise UserError(f"dataset '{spec['dataset']}': key 'root': no folder {root}; correct the path")
+    table = None
+    if spec["participants"] is not None:
+        table = read_participants(root / spec["participants"], spec["subject_column"])
+    reader = open_reader(spec["recordings"], root, table)
+    return Dataset(spec, root, table, reader, _columns(spec, table), _conditions(spec, table))
+
+
+def _columns(spec: Mapping[str, Any], table: Participants | None) -> list[str]:
     """Columns that the dataset names, checked; returned are those that tasks need."""
-    for key in ("site_column", "family_column"):
-        if spec[key] is not None:
-            table.require(spec[key], key)
-    carried: dict[str, None] = {}
+    named = [(spec[key], key) for key in ("site_column", "family_column") if spec[key] is not None]
+    needed: dict[str, None] = {}
     for name, task in spec["tasks"].items():
         if task["kind"] != "state":
-            table.require(task["target"], f"tasks.{name}.target")
-            carried[task["target"]] = None
+            named.append((task["target"], f"tasks.{name}.target"))
+            needed[task["target"]] = None
         for column in task["where"]:
-            table.require(column, f"tasks.{name}.where")
-            carried[column] = None
-    return list(carried)
+            named.append((column, f"tasks.{name}.where"))
+            needed[column] = None
+    for column, key in named:
+        if table is None:
+            raise UserError(
+                f"dataset '{spec['dataset']}': key '{key}' names column '{column}', but 'participants' is null; "
+                "name the table"
+            )
+        table.require(column, key)
+    return list(needed)
 
 
-def _find(spec: Mapping[str, Any], root: Path, table: Participants) -> Iterator[tuple[str, str | None]]:
-    """Pairs of subject and file under root, sorted: every subject of the table (``None`` without a file), and
-    every file that fits the pattern but has no row in the table."""
-    pattern: str = spec["recordings"]["pattern"]
-    name = f"dataset '{spec['dataset']}': key 'recordings.pattern': '{pattern}'"
-    if "{subject}" not in pattern:
-        raise UserError(f"{name} lacks {{subject}}; write it where the subject's name stands")
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-        raise UserError(f"{name} leaves the dataset's root; give a path under root")
-    found: list[tuple[str, str | None]] = []
-    known: set[str] = set()
-    for subject in table.rows:
-        here = glob.glob(pattern.replace("{subject}", glob.escape(subject)), root_dir=root)  # noqa: PTH207
-        # A broken link (git-annex before 'get') is a file that glob does not see.
-        if not here and (root / pattern.replace("{subject}", subject)).is_symlink():
-            here = [pattern.replace("{subject}", subject)]
-        known.update(here)
-        found += [(subject, path) for path in here] or [(subject, None)]
-    if not known:
-        raise UserError(f"{name} fits no file under {root} for any of {len(table.rows)} subjects; correct it")
-    strangers = set(glob.glob(pattern.replace("{subject}", "*"), root_dir=root)) - known  # noqa: PTH207
-    found += [(_subject(pattern, path), path) for path in strangers]
-    yield from sorted(found, key=lambda pair: (pair[0], pair[1] or ""))
+def _conditions(spec: Mapping[str, Any], table: Participants | None) -> list[Condition]:
+    own = [] if table is None else table.columns
+    conditions = []
+    for text in spec["include"]:
+        named = f"dataset '{spec['dataset']}': key 'include'"
+        try:
+            condition = Condition.parse(text)
+        except UserError as error:
+            raise UserError(f"{named}: {error}") from None
+        for name in condition.names:
+            if name not in (*own, *KNOWN, *MEASURED):
+                raise UserError(
+                    f"{named}: '{text}': no column '{name}' in the participants table; "
+                    f"{nearest(name, [*own, *KNOWN, *MEASURED])}"
+                )
+        conditions.append(condition)
+    return sorted(conditions, key=lambda condition: not set(MEASURED).isdisjoint(condition.names))
 
 
-def _subject(pattern: str, path: str) -> str:
-    """The subject in the path of a file that fits the pattern, the file's name where it does not quite
-    fit."""
-    first, *rest = pattern.split("{subject}")
-    text = _as_regex(first) + "(?P<subject>[^/]+)" + "(?P=subject)".join(_as_regex(part) for part in rest)
-    match = re.fullmatch(text, path)
-    return match["subject"] if match else Path(path).name
-
-
-def _as_regex(part: str) -> str:
-    return re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
-
-
-def _row(
-    spec: Mapping[str, Any],
-    root: Path,
-    table: Participants,
-    carried: list[str],
-    subject: str,
-    path: str | None,
-) -> Row:
+def _row(dataset: Dataset, found: Found) -> Row:
     """One row of the recordings table; keys that begin with an underscore are not written."""
-    person = table.rows.get(subject, {})
+    spec, table = dataset.spec, dataset.table
+    person: Mapping[str, str | None] = table.rows.get(found.subject, {}) if table is not None else {}
+    path = found.files.get("image", "")
     row: Row = {
         "dataset": spec["dataset"],
-        "subject": subject,
-        "session": _entity("ses", path or ""),
-        "run": _entity("run", path or ""),
+        "subject": found.subject,
+        "session": found.session,
+        "task": found.task,
+        "run": found.run,
         "site": (person.get(spec["site_column"]) if spec["site_column"] else None) or "",
-        "family_group": (person.get(spec["family_column"]) if spec["family_column"] else None) or subject,
-        "path": path or spec["recordings"]["pattern"].replace("{subject}", subject),
+        "family_group": (person.get(spec["family_column"]) if spec["family_column"] else None)
+        or found.subject,
+        "path": path,
+        "part": found.part,
+        "files": json.dumps(dict(found.files), sort_keys=True),
         "status": "ok",
         "reason": "",
-        **{PREFIX + column: person.get(column) for column in carried},
+        **{PREFIX + column: person.get(column) for column in dataset.carried},
+        "_found": found,
     }
+    # A column of the table means itself, also where it is called site.
+    values: dict[str, Any] = {**{key: row[key] or None for key in KNOWN}, **person}
+    stranger = table is not None and found.subject not in table.rows
     try:
-        if path is None:
-            raise UnreadableError("no file fits recordings.pattern")
-        if subject not in table.rows:
-            raise UnreadableError(f"no row for this subject in {table.path.name}")
-        row["bytes"] = (root / path).stat().st_size if (root / path).exists() else None
-        row |= (
-            _nifti(spec, root, path) if spec["recordings"]["kind"] == "nifti" else _series(spec, root, path)
-        )
-        windows = spec["windows"]
-        if not window_starts(row["n_volumes"], windows):
-            needed = windows["start"] + windows["volumes"]
-            raise UnreadableError(
-                f"{row['n_volumes']} volumes are too few for one window, which needs {needed}"
-            )
+        if not stranger and _excluded(dataset, row, values, measured=False):
+            return row
+        if found.problem:
+            raise UnreadableError(found.problem)
+        if stranger:
+            raise UnreadableError(f"no row for this subject in {spec['participants']}")
+        row["bytes"] = _bytes(dataset.root, found)
+        facts = dataset.reader.describe(found)
+        row |= {
+            "n_volumes": facts.n_volumes,
+            "tr_s": facts.tr_s,
+            "space": facts.space,
+            "orientation": facts.orientation,
+            "mean_fd": facts.mean_fd,
+            "_shape": facts.shape,
+        }
+        values |= {key: row[key] for key in MEASURED}
+        if not _excluded(dataset, row, values, measured=True):
+            row["reason"] = "; ".join(part for part in (facts.note, _windows(dataset, found, facts)) if part)
     except UnreadableError as error:
         row |= {"status": "quarantined", "reason": str(error)}
     return row
 
 
-def _series(spec: Mapping[str, Any], root: Path, path: str) -> Row:
-    data = read_series(root / path)
-    if not data.std(axis=0).any():
-        raise UnreadableError("every parcel is constant")
-    return {
-        "n_volumes": data.shape[0],
-        "tr_s": spec["recordings"]["tr_s"],
-        "space": "parcels",
-        "orientation": "",
-        "_parcels": data.shape[1],
-    }
+def _bytes(root: Path, found: Found) -> int | None:
+    images = [root / found.files[role] for role in ("image", "right") if role in found.files]
+    return sum(image.stat().st_size for image in images) if all(i.exists() for i in images) else None
 
 
-def _nifti(spec: Mapping[str, Any], root: Path, path: str) -> Row:
-    from transferscale.medical import nifti
-
-    header = nifti.read_header(root / path)
-    sidecar = nifti.sidecar_tr(root / path, root)
-    tr_s, note = nifti.repetition_time(spec["recordings"]["tr_s"], sidecar, header.tr_s)
-    return {
-        "n_volumes": header.n_volumes,
-        "tr_s": tr_s,
-        "space": _entity("space", path),
-        "orientation": header.orientation,
-        "mean_fd": nifti.mean_displacement(root / path),
-        "reason": note,
-    }
-
-
-def _entity(name: str, path: str) -> str:
-    """Value of a BIDS entity in a path, empty when it has none."""
-    match = re.search(rf"(?:^|[/_]){name}-([A-Za-z0-9]+)", path)
-    return match[1] if match else ""
+def _excluded(dataset: Dataset, row: Row, values: Mapping[str, Any], *, measured: bool) -> bool:
+    """Whether a condition removes a recording; of the conditions only those that need its files, or do not."""
+    for condition in dataset.conditions:
+        if measured == set(MEASURED).isdisjoint(condition.names):
+            continue
+        try:
+            holds = condition.holds(values)
+        except UserError as error:
+            raise UserError(f"{dataset.named}: key 'include': {error}; of {row['subject']}") from None
+        if not holds:
+            row |= {"status": "excluded", "reason": f"include: {condition.text}"}
+            return True
+    return False
 
 
-def _same_parcels(rows: list[Row]) -> None:
-    """Quarantine series whose number of parcels is not the most common one."""
-    counts = Counter(row["_parcels"] for row in rows if row["status"] == "ok" and "_parcels" in row)
-    if len(counts) < 2:
-        return
-    usual = max(counts, key=lambda parcels: (counts[parcels], parcels))
-    for row in rows:
-        if row["status"] == "ok" and row["_parcels"] != usual:
-            reason = f"{row['_parcels']} parcels, the other recordings have {usual}"
+def _windows(dataset: Dataset, found: Found, facts: Facts) -> str:
+    """A note on events that do not count.
+
+    Raises
+    ------
+    UnreadableError
+        If no window fits, or what places windows or cleans the run cannot be read.
+    """
+    spec = dataset.spec
+    events: list[Event] = []
+    past_end = 0
+    if spec["windows"]["events"] is not None:
+        if "events" not in found.files:
+            raise UnreadableError("no events table, which windows.events needs")
+        every = read_events(dataset.root / found.files["events"])
+        events, past_end = within(every, facts.n_volumes * facts.tr_s)
+    kept = None
+    if spec["clean"]["confounds"] is not None:
+        table = dataset.root / found.files["confounds"] if "confounds" in found.files else None
+        kept = confounds_of(table, spec["clean"]["confounds"], facts.n_volumes).kept
+    if not usable_windows(spec, facts.n_volumes, facts.tr_s, kept, events):
+        raise UnreadableError(_no_window(spec, facts, events, past_end, kept is not None and not kept.all()))
+    return f"{_late(past_end)} ({facts.n_volumes * facts.tr_s:g} s)" if past_end else ""
+
+
+def _late(number: int) -> str:
+    return f"{number} {'event begins' if number == 1 else 'events begin'} after the end of the run"
+
+
+def _no_window(
+    spec: Mapping[str, Any], facts: Facts, events: Sequence[Event], past_end: int, scrubbed: bool
+) -> str:
+    windows = spec["windows"]
+    if windows["events"] is not None:
+        late = f"; {_late(past_end)}" if past_end else ""
+        return f"no window of {windows['volumes']} volumes fits after any of {len(events)} events{late}"
+    if scrubbed:
+        return "no window is left after scrubbing"
+    needed = windows["start"] + windows["volumes"]
+    cleaned = spec["clean"]["discard"] or spec["clean"]["resample_s"] is not None
+    of = " before cleaning" if cleaned else ""
+    return f"{facts.n_volumes} volumes{of} are too few for one window, which needs {needed}"
+
+
+def _one_space(rows: Sequence[Row]) -> None:
+    """Quarantine recordings that are in another space than most, or, where shapes matter, of another shape.
+
+    Volumes of a template space are compared in millimetres, so their shapes and orientations may differ.
+    """
+    _majority(rows, lambda row: f"are in space {row['space'] or 'unknown'}")
+    _majority(rows, _shape)
+
+
+def _shape(row: Row) -> str:
+    shape = row["_shape"]
+    if len(shape) == 3:
+        return "" if row["space"] else f"have shape {shape}"
+    return f"have {shape[0]} {'parcels' if row['space'] == 'parcels' else 'vertices'}"
+
+
+def _majority(rows: Sequence[Row], what: Callable[[Row], str]) -> None:
+    """Quarantine the usable rows of which ``what`` says another thing than of most; the first of the alphabet
+    where two are as many."""
+    good = [row for row in rows if row["status"] == "ok"]
+    counts = Counter(what(row) for row in good)
+    usual = min(counts, key=lambda text: (-counts[text], text), default="")
+    for row in good:
+        if (own := what(row)) != usual:
+            reason = f"{own.split(' ', 1)[1]}, the other recordings {usual}"
             row |= {"status": "quarantined", "reason": reason}
 
 
-def _check_share(spec: Mapping[str, Any], root: Path, good: list[Row], bad: list[Row]) -> None:
-    name = f"dataset '{spec['dataset']}'"
-    if not good:
-        raise UserError(
-            f"{name}: no usable recording under {root}; the first, {bad[0]['path']}: {bad[0]['reason']}"
-        )
-    share = len(bad) / (len(good) + len(bad))
-    if share > spec["max_quarantined"]:
-        first = "; ".join(f"{row['path']}: {row['reason']}" for row in bad[:3])
-        raise UserError(
-            f"{name}: {len(bad)} of {len(good) + len(bad)} recordings cannot be used, above max_quarantined "
-            f"{spec['max_quarantined']:g}; repair them or raise it (first: {first})"
-        )
+def _orientations(rows: Sequence[Row]) -> list[str]:
+    counts = Counter(row["orientation"] for row in rows)
+    if len(counts) < 2:
+        return []
+    told = ", ".join(f"{number} {codes}" for codes, number in sorted(counts.items()))
+    return [f"orientations are mixed ({told}), which is no harm: views work in millimetres"]
 
 
-def _hash_same_size(root: Path, rows: list[Row]) -> None:
-    """Fill ``sha256`` where two recordings have the same size: only those can be copies of each other."""
-    sizes = Counter(row["bytes"] for row in rows)
+def _units(dataset: Dataset, rows: Sequence[Row]) -> None:
+    """Make every run a unit of its own: its subject is named by what tells a person's recordings apart."""
+    people: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        row["sha256"] = sha256_file(root / row["path"]) if sizes[row["bytes"]] > 1 else None
+        people[row["subject"]].append(row)
+    for person, own in people.items():
+        apart = [
+            (column, key)
+            for column, key in (("session", "ses"), ("task", "task"), ("run", "run"))
+            if len({row[column] for row in own}) > 1 or (column == "run" and own[0]["run"])
+        ]
+        names = ["_".join([person, *(f"{key}-{row[column]}" for column, key in apart)]) for row in own]
+        twice = [row["path"] for row, name in zip(own, names, strict=True) if names.count(name) > 1]
+        if twice:
+            raise UserError(
+                f"{dataset.named}: key 'unit': neither session, task nor run tells {twice[0]} from {twice[1]}; "
+                "write {run} or {session} in the pattern"
+            )
+        for row, name in zip(own, names, strict=True):
+            row |= {"subject": name, "family_group": name}
+
+
+def _name(row: Row) -> str:
+    name: str = row["path"] or row["subject"]
+    return name
+
+
+def _check_share(dataset: Dataset, good: Sequence[Row], bad: Sequence[Row]) -> None:
+    if not good:
+        first = f"; the first, {_name(bad[0])}: {bad[0]['reason']}" if bad else ", 'include' removes them all"
+        raise UserError(f"{dataset.named}: no usable recording under {dataset.root}{first}")
+    share = len(bad) / (len(good) + len(bad))
+    if share > dataset.spec["max_quarantined"]:
+        first = "; ".join(f"{_name(row)}: {row['reason']}" for row in bad[:3])
+        raise UserError(
+            f"{dataset.named}: {len(bad)} of {len(good) + len(bad)} recordings cannot be used, above "
+            f"max_quarantined {dataset.spec['max_quarantined']:g}; repair them or raise it (first: {first})"
+        )
+
+
+def _hash_alike(dataset: Dataset, rows: Sequence[Row]) -> None:
+    """Fill ``sha256`` where two files have the same size and the same middle: only those can be copies of each other.
+
+    Files that are not packed all have one size, and reading them whole would take as long as preparing the view.
+    Of a recording in a file of several it is the hash of its values.
+    """
+    sizes = Counter(row["bytes"] for row in rows)
+    alike: dict[tuple[int, bytes], list[Row]] = defaultdict(list)
+    for row in rows:
+        row["sha256"] = None
+        if row["part"] is not None:
+            digest = hashlib.sha256()
+            for block in dataset.reader.open(row["_found"]).blocks():
+                digest.update(block.tobytes())
+            row["sha256"] = digest.hexdigest()
+        elif sizes[row["bytes"]] > 1:
+            alike[row["bytes"], _middle(dataset.root / row["path"])].append(row)
+    for group in alike.values():
+        for row in group if len(group) > 1 else ():
+            row["sha256"] = sha256_file(dataset.root / row["path"])
+
+
+def _middle(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(max(0, (path.stat().st_size - SAMPLE) // 2))
+        return stream.read(SAMPLE)
 
 
 def _public(row: Row) -> Row:

@@ -27,8 +27,8 @@ class Labels:
     subjects
         Subjects kept, sorted.
     y
-        (subjects,) label of each: the target (transformed), or the index into ``classes``. For a state task
-        the target is the number of a window, a matter of windows and not of subjects, and ``y`` is all NaN.
+        (subjects,) label of each: the target (transformed), or the index into ``classes``. The target of a state
+        task is a matter of windows and not of subjects, and ``y`` is all NaN.
     classes
         Class names, the positive one last; empty for regression and state.
     families
@@ -88,9 +88,9 @@ def label_subjects(rows: Sequence[Mapping[str, Any]], task: Mapping[str, Any], n
             f"{named}: 'where' {dict(task['where'])} leaves no subject with a recording; correct it"
         )
     if task["kind"] == "state":
-        if task["classes"]:
+        if task["classes"] and task["target"] == "window":
             raise UserError(
-                f"{named}: a state task takes no 'classes'; its classes are the windows (windows.count)"
+                f"{named}: decoding the window takes no 'classes'; they are the windows (windows.count)"
             )
         return _pack("state", kept, np.full(len(kept), np.nan), [], removed)
     texts = [_cell(row, task["target"], named) for row in kept]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from transferscale.errors import UserError
 
-Int16 = npt.NDArray[np.int16]
+Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
 
 # What the pixels outside every block hold: the mean of a z-scored series.
@@ -48,7 +48,7 @@ def spatial_order(centroids: npt.NDArray[np.float64]) -> list[list[int]]:
     return [[int(column[row]) for column in columns if row < len(column)] for row in range(height)]
 
 
-def paint(order: Sequence[Sequence[int]], size: int, named: str) -> Int16:
+def paint(order: Sequence[Sequence[int]], size: int, named: str) -> Int32:
     """Parcel painted at every pixel, -1 where none: (size, size).
 
     With P parcels the grid has g = ceil(sqrt(P)) rows and columns of blocks of floor(size / g) pixels; it
@@ -66,15 +66,15 @@ def paint(order: Sequence[Sequence[int]], size: int, named: str) -> Int16:
         raise UserError(
             f"{named}: {parcels} parcels need {g} x {g} pixels; raise corpus.clip.size from {size}"
         )
-    layout = np.full((size, size), -1, dtype=np.int16)
+    layout = np.full((size, size), -1, dtype=np.int32)
     for down, row in enumerate(order):
         for right, parcel in enumerate(row):
             layout[down * block : (down + 1) * block, right * block : (right + 1) * block] = parcel
     return layout
 
 
-def lay_out(series: Float32, layout: Int16) -> Float32:
-    """A window of series (time, parcels) as a clip (time, size, size)."""
+def lay_out(series: Float32, layout: Int32) -> Float32:
+    """A window of series (time, columns) as a clip (time, size, size), whatever the view."""
     # Pixel -1 reads the last column, which is the empty one.
     empty = np.full((len(series), 1), EMPTY, dtype=np.float32)
     clip: Float32 = np.concatenate([series, empty], axis=1)[:, layout]

@@ -1,4 +1,4 @@
-"""participants.tsv: one row a subject, tab separated, ``n/a`` for a missing value (BIDS)."""
+"""The participants table: one row a subject, tabs between columns (BIDS) or commas, ``n/a`` for a missing value."""
 
 import csv
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from transferscale.errors import UserError, nearest
 
+TAB = "\t"
 # BIDS writes n/a; the others are what spreadsheets and pandas leave behind.
 MISSING = frozenset({"", "n/a", "na", "nan"})
 
@@ -50,12 +51,15 @@ def read_participants(path: Path, subject_column: str) -> Participants:
     Raises
     ------
     UserError
-        If the file is missing, is not UTF-8, is not tab separated, has a ragged row, an unnamed or repeated
+        If the file is missing, is not UTF-8, has a ragged row, an unnamed or repeated
         column, no subject column, a row without a subject, or two rows of one subject.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = [line for line in csv.reader(stream, delimiter="\t") if line]
+            # A tab in the header decides: a title may hold a comma, none holds a tab.
+            mark = TAB if TAB in (header := stream.readline()) or "," not in header else ","
+            stream.seek(0)
+            lines = [line for line in csv.reader(stream, delimiter=mark) if line]
     except FileNotFoundError:
         raise UserError(
             f"{path}: no such file; keys 'root' and 'participants' of the dataset name this table"
@@ -65,16 +69,14 @@ def read_participants(path: Path, subject_column: str) -> Participants:
             f"{path}: is a folder; key 'participants' of the dataset must name the table"
         ) from None
     except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8 text; save it as UTF-8, tab separated") from None
+        raise UserError(f"{path}: not UTF-8 text; save it as UTF-8") from None
     except csv.Error as error:
-        raise UserError(f"{path}: not a tab separated table ({error})") from None
+        raise UserError(f"{path}: not a table ({error})") from None
     if not lines:
         raise UserError(f"{path}: empty; it needs a header and a row for every subject")
     columns = [name.strip() for name in lines[0]]
-    if len(columns) == 1 and any(mark in columns[0] for mark in ",;"):
-        raise UserError(
-            f"{path}: the header has no tab; BIDS wants tabs between columns, so save it tab separated"
-        )
+    if len(columns) == 1 and ";" in columns[0]:
+        raise UserError(f"{path}: the header has neither tab nor comma; save it tab separated, as BIDS wants")
     repeated = {name for name in columns if columns.count(name) > 1}
     if repeated:
         raise UserError(f"{path}: column '{min(repeated)}' appears twice; rename one")
@@ -85,7 +87,7 @@ def read_participants(path: Path, subject_column: str) -> Participants:
         if len(line) != len(columns):
             raise UserError(
                 f"{path}: row {number} has {len(line)} fields, the header {len(columns)}; "
-                "put one tab between fields"
+                f"put one {'tab' if mark == TAB else 'comma'} between fields"
             )
         row = dict(zip(columns, map(value, line), strict=True))
         subject = row[subject_column]

@@ -32,9 +32,11 @@ class View:
     window_number
         (windows,) number of the window within its recording: the target of a state task.
     layout
-        (size, size) parcel painted at each pixel, -1 where none.
+        (size, size) column painted at each pixel, -1 where none.
     series
-        (volumes of all recordings, parcels) cleaned series, a memory map.
+        (volumes of all recordings, columns) cleaned series, a memory map: parcels of view roi, pixels of the others.
+    moments
+        (recordings, 2, columns) mean as recorded and SD after cleaning, a memory map.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -48,7 +50,8 @@ class View:
         ).to_pydict()
         self.recordings: list[dict[str, Any]] = read_json(self.folder / "series.json")
         self.series: Float32 = np.load(self.folder / "series.npy", mmap_mode="r", allow_pickle=False)
-        self.layout: npt.NDArray[np.int16] = np.load(self.folder / "layout.npy", allow_pickle=False)
+        self.moments: Float32 = np.load(self.folder / "moments.npy", mmap_mode="r", allow_pickle=False)
+        self.layout: npt.NDArray[np.int32] = np.load(self.folder / "layout.npy", allow_pickle=False)
         self.subjects = sorted({entry["subject"] for entry in self.recordings})
         self._number = {subject: i for i, subject in enumerate(self.subjects)}
         self.window_subject: Int = np.array(
@@ -70,7 +73,7 @@ class View:
         return clips
 
     def series_windows(self) -> Float32:
-        """The same windows before they were painted: (windows, volumes, parcels)."""
+        """The same windows before they were painted: (windows, volumes, columns)."""
         first = {entry["recording"]: entry["start"] for entry in self.recordings}
         starts = np.array(
             [first[r] + s for r, s in zip(self.windows["recording"], self.windows["start"], strict=True)]
@@ -80,14 +83,38 @@ class View:
         return windows
 
     def runs(self) -> list[tuple[int, Float32]]:
-        """Every recording: index into ``subjects``, and its whole cleaned series (volumes, parcels)."""
-        return [
-            (
-                self._number[entry["subject"]],
-                np.array(self.series[entry["start"] : entry["start"] + entry["volumes"]]),
-            )
-            for entry in self.recordings
-        ]
+        """Every recording: index into ``subjects``, and its whole cleaned series (volumes, columns) without the volumes
+        that were scrubbed."""
+        return [(self._number[entry["subject"]], self._run(entry)) for entry in self.recordings]
+
+    def _run(self, entry: Mapping[str, Any]) -> Float32:
+        series = self.series[entry["start"] : entry["start"] + entry["volumes"]]
+        kept: Float32 = np.delete(series, entry["scrubbed"], axis=0)
+        return kept
+
+    def regions(self, series: Float32) -> Float32:
+        """Series of regions (..., volumes, regions) from series of columns (..., volumes, columns).
+
+        For what cannot take ten thousand columns, such as the correlation of each with each. A region is the mean over
+        the pixels of one token, of the tokens that show something; parcels are regions themselves.
+        """
+        matrix = self._region_means()
+        reduced: Float32 = series if matrix is None else series @ matrix
+        return reduced
+
+    def _region_means(self) -> Float32 | None:
+        """Weights (columns, regions), or ``None`` where columns are regions."""
+        side = self.contract["token"]
+        if side is None:
+            return None
+        down, right = np.indices(self.layout.shape) // int(side)
+        shown = self.layout >= 0
+        token = (down * (self.layout.shape[1] // int(side) + 1) + right)[shown]
+        _, region = np.unique(token, return_inverse=True)
+        weights = np.zeros((self.series.shape[1], region.max() + 1), dtype=np.float32)
+        weights[self.layout[shown], region] = 1
+        weights /= weights.sum(axis=0)
+        return weights
 
 
 class Splits:

@@ -105,7 +105,8 @@ def people(spec: Mapping[str, Any]) -> People:
     coupling = COUPLING + COUPLING_SD * (within + d * (group - 0.5))
     if coupling.min() < 0 or coupling.max() > COUPLING_MOST:
         raise UserError(
-            f"simulate.class_effect: {d:g} needs a coupling outside 0 ... {COUPLING_MOST:g}; lower it"
+            f"simulate.class_effect: {d:g} needs a coupling outside 0 ... {COUPLING_MOST:g} with these "
+            "subjects; lower it, or take another seed"
         )
     return People(
         group=group,

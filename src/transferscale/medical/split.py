@@ -40,7 +40,8 @@ def split(spec: Mapping[str, Any], recordings: Path, out: Path) -> None:
     Raises
     ------
     UserError
-        If a class has fewer subjects (or families) than there are folds, or the leak audit finds something.
+        If a class has fewer subjects (or families) than there are folds, sites cannot be held out, or the leak audit
+        finds something.
     """
     watch = Stopwatch()
     found = {name: labels(recordings, task) for name, task in spec["tasks"].items()}
@@ -48,7 +49,10 @@ def split(spec: Mapping[str, Any], recordings: Path, out: Path) -> None:
     number = {subject: i for i, subject in enumerate(subjects)}
     tasks: dict[str, Any] = {}
     for name, task in found.items():
-        check_enough(task, spec["folds"], name)
+        if spec["hold_out"] == "sites":
+            check_sites(task, name)
+        else:
+            check_enough(task, spec["folds"], name)
         place = np.array([number[subject] for subject in task.subjects], dtype=np.int64)
         tasks[name] = {
             "kind": task.kind,
@@ -56,8 +60,9 @@ def split(spec: Mapping[str, Any], recordings: Path, out: Path) -> None:
             "subjects": place.tolist(),
             "excluded": task.removed,
             "repeats": [
-                _repeat(task, place, name, spec["folds"], spec["seed"], repeat)
-                for repeat in range(spec["repeats"])
+                _repeat(task, place, name, spec, repeat)
+                # There is one way to leave every site out once.
+                for repeat in range(spec["repeats"] if spec["hold_out"] == "subjects" else 1)
             ],
         }
     content: dict[str, Any] = {"dataset": spec["dataset"], "subjects": subjects, "tasks": tasks}
@@ -68,10 +73,18 @@ def split(spec: Mapping[str, Any], recordings: Path, out: Path) -> None:
     write_provenance(out, watch, subjects=len(subjects), tasks=len(tasks), hash=content["hash"])
 
 
-def _repeat(task: Labels, place: Int, name: str, folds: int, seed: int, repeat: int) -> list[dict[str, Any]]:
-    strata = stratify(task, folds)
-    rng = _generator(seed, name, repeat)
-    fold_of = assign_folds(strata, task.families, folds, rng)
+def _repeat(
+    task: Labels, place: Int, name: str, spec: Mapping[str, Any], repeat: int
+) -> list[dict[str, Any]]:
+    seed = spec["seed"]
+    if spec["hold_out"] == "sites":
+        sites = sorted(set(task.sites))
+        folds, fold_of = len(sites), np.array([sites.index(site) for site in task.sites], dtype=np.int64)
+        strata = stratify(task, folds)
+    else:
+        folds = spec["folds"]
+        strata = stratify(task, folds)
+        fold_of = assign_folds(strata, task.families, folds, _generator(seed, name, repeat))
     parts = []
     for fold in range(folds):
         train = np.flatnonzero(fold_of != fold)
@@ -113,6 +126,38 @@ def check_enough(task: Labels, folds: int, name: str) -> None:
             raise UserError(
                 f"task '{name}'{what}: {len(members)} subjects{of} are fewer than the {folds} folds; "
                 "lower transfer.folds"
+            )
+
+
+def check_sites(task: Labels, name: str) -> None:
+    """Check that sites can be held out one after another.
+
+    Raises
+    ------
+    UserError
+        If a subject has no site, there is one site alone, a family lives at two, or a class at one alone.
+    """
+    where = f"task '{name}': key 'hold_out' is sites, but"
+    if "" in task.sites:
+        raise UserError(
+            f"{where} subject '{task.subjects[task.sites.index('')]}' has none; fill in site_column"
+        )
+    sites = sorted(set(task.sites))
+    if len(sites) < 2:
+        raise UserError(f"{where} all subjects are at '{sites[0]}'; hold out subjects")
+    first: dict[str, str] = {}
+    for family, site in zip(task.families, task.sites, strict=True):
+        if first.setdefault(family, site) != site:
+            raise UserError(
+                f"{where} family '{family}' is at '{first[family]}' and '{site}', on both sides "
+                "of a fold; hold out subjects"
+            )
+    for i, label in enumerate(task.classes):
+        held = {site for site, y in zip(task.sites, task.y, strict=True) if y == i}
+        if len(held) < 2:
+            raise UserError(
+                f"{where} class '{label}' is at '{min(held)}' alone, so nobody is left to learn it from; "
+                "hold out subjects"
             )
 
 

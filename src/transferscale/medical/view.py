@@ -2,43 +2,44 @@
 
 The folder of a view holds
 
-- ``shard-*.npy`` and ``store.json``: the clip store, float32, (windows, volumes, size, size);
+- ``shard-*.npy`` and ``store.json``: the clip store, float32, (windows, volumes, size, size), a shard a recording;
 - ``windows.parquet``: table ``windows``; its row is the window's row in the clip store;
-- ``series.npy``: the cleaned parcel series of all recordings below one another, float32, (volumes, parcels);
-- ``series.json``: which rows of it are which recording;
-- ``layout.npy``: the parcel painted at each pixel, -1 where none, int16, (size, size);
-- ``view.json``: the contract: units, repetition time, cleaning, layout rule.
+- ``series.npy``: the cleaned columns of all recordings below one another, float32, (volumes, columns): parcels of view
+  roi, pixels of the others;
+- ``series.json``: which rows of it are which recording, and what was left out there;
+- ``moments.npy``: of every recording and column the mean as recorded and the SD that it was divided by, float32,
+  (recordings, 2, columns);
+- ``layout.npy``: the column painted at each pixel, -1 where none, int32, (size, size);
+- ``view.json``: the contract: units, orientation, repetition times, cleaning, layout rule.
+
+Every recording is prepared once (:mod:`transferscale.medical.prepared`); its shard is a hard link to what was
+prepared, so the clips lie on the disk once. No more than one recording a thread is in memory, and the folder does not
+depend on threads or chunks.
 """
 
-from collections.abc import Callable, Mapping
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from transferscale.artefacts import Stopwatch, atomic, write_json, write_provenance
-from transferscale.clips.store import ClipWriter
+from transferscale.artefacts import Stopwatch, atomic, read_json, write_json, write_provenance
+from transferscale.clips.rows import write_rows
+from transferscale.clips.store import write_store
 from transferscale.errors import UserError
-from transferscale.medical import layout as roi
-from transferscale.medical.cleaning import clean_run
-from transferscale.medical.series import UnreadableError, read_series
-from transferscale.medical.windows import window_starts
+from transferscale.medical import layout as blocks
+from transferscale.medical.chunks import chunk_of
+from transferscale.medical.prepared import Preparer
 from transferscale.tables import read_table, write_table
 
-Float32 = npt.NDArray[np.float32]
+Row = dict[str, Any]
 KEYS = ("subject", "session", "run", "site", "family_group")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One cleaned recording: ``series`` (volumes, parcels), and how many voxels and parcels were left out."""
-
-    series: Float32
-    voxels_left_out: int
-    constant_parcels: list[int]
+# What series.json says of a recording.
+FACTS = ("tr_s", "voxels_left_out", "constant_columns", "constant_parcels", "scrubbed", "events_past_end")
 
 
 def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) -> None:
@@ -58,127 +59,206 @@ def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) ->
     Raises
     ------
     UserError
-        If a recording cannot be read to its end, or the clip is too small for the parcels.
+        If a recording cannot be read to its end, or the clip is too small for the view.
     """
     watch = Stopwatch()
-    rows = read_table(recordings, "recordings").to_pylist()
-    if not rows:
-        raise UserError(f"{recordings}: no recording; index the dataset again")
-    rows.sort(key=lambda row: (row["subject"], row["session"], row["run"], row["path"]))
-    root, kind = Path(spec["root"]), spec["recordings"]["kind"]
-    read, order, rule, parcels = _reader(spec, root)
-
-    def load(row: Mapping[str, Any]) -> Run:
-        try:
-            series, left_out = read(root / row["path"])
-        except UnreadableError as error:
-            raise UserError(
-                f"{root / row['path']}: {error}; move it away and index again, so that it is quarantined"
-            ) from None
-        constant = np.flatnonzero(np.ptp(series, axis=0) == 0)
-        if len(constant) == series.shape[1]:
-            raise UserError(f"{root / row['path']}: every parcel is constant; move it away and index again")
-        return Run(clean_run(series, spec["clean"], row["tr_s"]), left_out, constant.tolist())
-
-    # The first alone: it imports nilearn, once and in one thread.
-    runs = [load(rows[0])]
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        runs += pool.map(load, rows[1:])
-    parcels = parcels or runs[0].series.shape[1]
-    layout = roi.paint(order or roi.table_order(parcels), spec["size"], f"dataset '{spec['dataset']}'")
+    rows = _rows(recordings)
+    if spec["view"]["kind"] == "flatmap" and any(not row["space"] for row in rows):
+        warning = f"dataset '{spec['dataset']}': files that name no space are taken to be in MNI space by view flatmap"
+        print(f"warning: {warning}", file=sys.stderr)
+    preparer = Preparer(spec, store_of(out.parent, spec))
+    folders = _prepare(preparer, rows, threads)
+    entries = [read_json(folder / "about.json") for folder in folders]
+    _check_alike(rows, entries, spec)
     with atomic(out) as folder:
         folder.mkdir(parents=True)
-        windows = _write_clips(folder, rows, runs, layout, spec)
-        np.save(folder / "layout.npy", layout, allow_pickle=False)
-        _write_series(folder, rows, runs)
-        write_json(
-            folder / "view.json",
-            {
-                "dataset": spec["dataset"],
-                "view": spec["view"],
-                "shape": [spec["windows"]["volumes"], spec["size"], spec["size"]],
-                "axes": "window, volume, row from top to bottom, column from left to right",
-                "units": "standard deviations of the parcel within its run"
-                if spec["clean"]["standardize"]
-                else "as recorded",
-                "empty_pixels": float(roi.EMPTY),
-                "tr_s": sorted({row["tr_s"] for row in rows}),
-                "cleaning": {**spec["clean"], "filter": "discrete cosines", "scope": "a run at a time"},
-                "windows": dict(spec["windows"]),
-                "parcels": parcels,
-                "parcel_rule": "mean over the finite voxels of a label, RAS axes"
-                if kind == "nifti"
-                else "as given",
-                "layout_rule": rule,
-                "block": "squares of floor(size / ceil(sqrt(parcels))) pixels from the upper left",
-                "orientation": sorted({row["orientation"] for row in rows}),
-            },
-        )
+        windows = _write_windows(folder, rows, entries, folders, spec)
+        _write_series(folder, rows, entries, folders)
+        shutil.copyfile(folders[0] / "layout.npy", folder / "layout.npy")
+        write_json(folder / "view.json", _contract(spec, rows, entries))
+    _forget(preparer.store, folders)
     write_provenance(
         out,
         watch,
         recordings=len(rows),
         subjects=len({row["subject"] for row in rows}),
         windows=windows,
-        recordings_with_constant_parcels=sum(bool(run.constant_parcels) for run in runs),
-        voxels_left_out=sum(run.voxels_left_out for run in runs),
+        recordings_with_constant_parcels=sum(bool(entry["constant_columns"]) for entry in entries),
+        voxels_left_out=sum(entry["voxels_left_out"] for entry in entries),
+        scrubbed=sum(len(entry["scrubbed"]) for entry in entries),
+        events_past_end=sum(entry["events_past_end"] for entry in entries),
     )
 
 
-Reader = Callable[[Path], tuple[npt.NDArray[np.float64], int]]
+def build_part(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) -> None:
+    """Prepare the recordings of one chunk of the subjects, so that :func:`build` finds them done.
+
+    Parameters
+    ----------
+    spec
+        ``study.grid.Grid.part_spec``: the view's, with ``chunk`` and ``chunks``.
+    recordings
+        The recordings table.
+    out
+        JSON to write into the store's folder: recording -> its folder in the store.
+    threads
+        Recordings read at once.
+    """
+    watch = Stopwatch()
+    rows = [row for row in _rows(recordings) if chunk_of(row["subject"], spec["chunks"]) == spec["chunk"]]
+    store = store_of(out.parent.parent, spec)
+    folders = _prepare(Preparer(spec, store), rows, threads)
+    write_json(out, {_name(row): folder.name for row, folder in zip(rows, folders, strict=True)})
+    write_provenance(out, watch, recordings=len(rows))
 
 
-def _reader(spec: Mapping[str, Any], root: Path) -> tuple[Reader, list[list[int]] | None, str, int]:
-    """How a recording is read; the order of its parcels in the grid (``None``: the table's), in words; their
-    number."""
-    if spec["recordings"]["kind"] == "series":
-        return lambda path: (read_series(path), 0), None, roi.TABLE_RULE, 0
-    from transferscale.medical import nifti
-
-    atlas = nifti.read_atlas(root / spec["recordings"]["atlas"])
-    order = roi.spatial_order(atlas.centroids)
-    return lambda path: nifti.read_parcels(path, atlas), order, roi.SPATIAL_RULE, len(atlas.numbers)
+def store_of(dataset: Path, spec: Mapping[str, Any]) -> Path:
+    """Folder of the prepared recordings of a view, in the dataset's folder of results."""
+    return dataset / ".prepared" / str(spec["view"]["kind"])
 
 
-def _write_clips(
-    folder: Path, rows: list[dict[str, Any]], runs: list[Run], layout: roi.Int16, spec: Mapping[str, Any]
+def _rows(recordings: Path) -> list[Row]:
+    rows: list[Row] = read_table(recordings, "recordings").to_pylist()
+    if not rows:
+        raise UserError(f"{recordings}: no recording; index the dataset again")
+    return sorted(
+        rows, key=lambda row: (row["subject"], row["session"], row["run"], row["path"], row["part"] or 0)
+    )
+
+
+def _prepare(preparer: Preparer, rows: Sequence[Row], threads: int) -> list[Path]:
+    if not rows:
+        return []
+    preparer.store.mkdir(parents=True, exist_ok=True)
+    # The first alone: it imports nilearn, and builds the weights that the others share.
+    folders = [preparer.prepare(rows[0])]
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        folders += pool.map(preparer.prepare, rows[1:])
+    return folders
+
+
+def _check_alike(rows: Sequence[Row], entries: Sequence[Row], spec: Mapping[str, Any]) -> None:
+    """Refuse recordings whose columns do not mean the same."""
+    for row, entry in zip(rows, entries, strict=True):
+        if entry["layout"] != entries[0]["layout"] or entry["columns"] != entries[0]["columns"]:
+            odd = [k for k, v in entries[0]["about"].items() if entry["about"].get(k) != v] or [
+                "number of columns"
+            ]
+            raise UserError(
+                f"dataset '{spec['dataset']}': {row['path']} cannot share view {spec['view']['kind']} with "
+                f"{rows[0]['path']}: they differ in {', '.join(odd)}; bring them to one space, or make two datasets"
+            )
+
+
+def _write_windows(
+    folder: Path,
+    rows: Sequence[Row],
+    entries: Sequence[Row],
+    folders: Sequence[Path],
+    spec: Mapping[str, Any],
 ) -> int:
     volumes, size = spec["windows"]["volumes"], spec["size"]
-    windows: list[dict[str, Any]] = []
-    with ClipWriter(folder, (volumes, size, size), "float32") as writer:
-        for row, run in zip(rows, runs, strict=True):
-            for number, start in enumerate(window_starts(len(run.series), spec["windows"])):
-                shard, offset = writer.add(roi.lay_out(run.series[start : start + volumes], layout))
-                windows.append(
-                    {
-                        "window_id": len(windows),
-                        "recording": row["path"],
-                        **{key: row[key] for key in KEYS},
-                        "window": number,
-                        "start": start,
-                        "volumes": volumes,
-                        "shard": shard,
-                        "offset": offset,
-                    }
-                )
+    windows: list[Row] = []
+    shards: list[tuple[str, int]] = []
+    for row, entry, prepared in zip(rows, entries, folders, strict=True):
+        shard = f"shard-{len(shards):05d}.npy"
+        _link(prepared / "clips.npy", folder / shard)
+        shards.append((shard, len(entry["windows"])))
+        for offset, (number, start, trial_type) in enumerate(entry["windows"]):
+            windows.append(
+                {
+                    "window_id": len(windows),
+                    "recording": _name(row),
+                    **{key: row[key] for key in KEYS},
+                    "window": number,
+                    "start": start,
+                    "volumes": volumes,
+                    "trial_type": trial_type,
+                    "shard": shard,
+                    "offset": offset,
+                }
+            )
+    write_store(folder, (volumes, size, size), "float32", shards)
     write_table(folder / "windows.parquet", "windows", windows)
     return len(windows)
 
 
-def _write_series(folder: Path, rows: list[dict[str, Any]], runs: list[Run]) -> None:
-    np.save(folder / "series.npy", np.concatenate([run.series for run in runs]), allow_pickle=False)
-    entries, start = [], 0
-    for row, run in zip(rows, runs, strict=True):
-        entries.append(
-            {
-                "recording": row["path"],
-                "subject": row["subject"],
-                "start": start,
-                "volumes": len(run.series),
-                "tr_s": row["tr_s"],
-                "voxels_left_out": run.voxels_left_out,
-                "constant_parcels": run.constant_parcels,
-            }
-        )
-        start += len(run.series)
-    write_json(folder / "series.json", entries)
+def _name(row: Row) -> str:
+    """Name of a recording: its path, and its row where a file holds several."""
+    return row["path"] if row["part"] is None else f"{row['path']}#{row['part']}"
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)
+
+
+def _write_series(folder: Path, rows: Sequence[Row], entries: Sequence[Row], folders: Sequence[Path]) -> None:
+    def loaded(name: str) -> Iterator[Any]:
+        for prepared in folders:
+            yield np.load(prepared / name, allow_pickle=False)
+
+    total, columns = sum(entry["volumes"] for entry in entries), entries[0]["columns"]
+    write_rows(folder / "series.npy", (total, columns), "float32", loaded("series.npy"))
+    moments = (values[None] for values in loaded("moments.npy"))
+    write_rows(folder / "moments.npy", (len(rows), 2, columns), "float32", moments)
+    described, start = [], 0
+    for row, entry in zip(rows, entries, strict=True):
+        facts = {key: entry[key] for key in FACTS if key in entry}
+        own = {
+            "recording": _name(row),
+            "subject": row["subject"],
+            "start": start,
+            "volumes": entry["volumes"],
+        }
+        described.append({**own, "tr_in_s": row["tr_s"], **facts})
+        start += entry["volumes"]
+    write_json(folder / "series.json", described)
+
+
+def _contract(spec: Mapping[str, Any], rows: Sequence[Row], entries: Sequence[Row]) -> Row:
+    """Content of view.json."""
+    clean, about = spec["clean"], dict(entries[0]["about"])
+    what = "parcel" if spec["view"]["kind"] == "roi" else "pixel"
+    return {
+        "dataset": spec["dataset"],
+        "view": spec["view"]["kind"],
+        "options": dict(spec["view"]),
+        "shape": [spec["windows"]["volumes"], spec["size"], spec["size"]],
+        "axes": "window, volume, row from top to bottom, column from left to right",
+        "units": f"standard deviations of the {what} within its run"
+        if clean["standardize"]
+        else "as recorded",
+        "normalisation": "a run at a time, so no statistic is shared between subjects; moments.npy: mean as recorded "
+        "and SD after cleaning, of the volumes kept",
+        "empty_pixels": float(blocks.EMPTY),
+        "orientation": "RAS: left is left; the files' own axes are turned by their affines",
+        "stored_orientation": sorted({row["orientation"] for row in rows}),
+        "space": sorted({row["space"] or "unknown" for row in rows}),
+        "tr_in_s": sorted({row["tr_s"] for row in rows}),
+        "tr_s": sorted({entry["tr_s"] for entry in entries}),
+        "cleaning": {
+            **clean,
+            "order": "discard, detrend, filter and confounds (nilearn.signal.clean), scrubbed volumes bridged, "
+            "resample, standardise",
+            "scope": "a run at a time",
+        },
+        "confounds": sorted({name for entry in entries for name in entry["confounds"]}),
+        "windows": dict(spec["windows"]),
+        "events_past_end": sum(entry["events_past_end"] for entry in entries),
+        "columns": entries[0]["columns"],
+        # Side of the squares of pixels whose means stand for regions (View.regions); parcels are regions themselves.
+        "token": spec["tubelet"]["size"] if "tubelet" in spec else None,
+        "layout_rule": about.pop("rule"),
+        **about,
+    }
+
+
+def _forget(store: Path, used: Sequence[Path]) -> None:
+    """Delete prepared recordings that the view does not use any more."""
+    names = {folder.name for folder in used}
+    for folder in store.iterdir():
+        if folder.is_dir() and folder.name not in names and not folder.name.startswith("."):
+            shutil.rmtree(folder)

@@ -26,7 +26,7 @@ from transferscale.study.trunks import Trunk, ladder_trunks, trunks_beside
 
 # Wall time of a rung outside steps and evaluations: imports, opening the clips, writing; measured on a server CPU
 # (benchmarks/pretrain_overheads.py).
-START_UP_S = 6.0
+START_UP_S = 4.0
 
 HEAD = (
     "family",

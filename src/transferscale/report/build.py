@@ -50,7 +50,8 @@ ARMS_NOTE = (
     "video: the encoder pretrained on the corpus of this study. random: the same encoder with random weights, "
     "frozen. scratch: trained from random weights on the labelled subjects alone. Baselines without an encoder: "
     "connectivity (linear model of the correlations between parcels), raw linear (linear model of the windows), "
-    "drift (the same on slow trends alone), dummy (no features: a guess). Bars and bands are 95 % intervals."
+    "drift (the same on slow trends alone), spectrum (linear model of each parcel's log power), dummy (no features: "
+    "a guess). Bars and bands are 95 % intervals."
 )
 
 
@@ -265,14 +266,23 @@ def medical_card(study: Study, results: Path, name: str) -> dict[str, Any]:
     dataset, folder = study.dataset(name), results / "medical" / name
     usable = read_table(folder / "recordings.parquet", "recordings").to_pylist()
     usable = [row for row in usable if row["status"] == "ok"]
-    quarantined = read_table(folder / "quarantine.parquet", "recordings").to_pylist()
-    view = read_json(folder / dataset.view / "view.json")
+    unused = read_table(folder / "quarantine.parquet", "recordings").to_pylist()
+    excluded = [row for row in unused if row["status"] == "excluded"]
+    quarantined = [row for row in unused if row["status"] != "excluded"]
+    removed = {row["subject"] for row in excluded} - {row["subject"] for row in usable}
+    view = read_json(folder / dataset.view.kind / "view.json")
     splits = read_json(folder / "splits.json")
     return {
         "name": name,
         "note": dataset.note,
-        "recordings": len(usable) + len(quarantined),
+        "recordings": len(usable) + len(unused),
         "ok": len(usable),
+        "unit": dataset.unit,
+        "hold_out": dataset.hold_out,
+        "excluded": reasons(row["reason"] for row in excluded),
+        "subjects_excluded": len(removed),
+        "notes": reasons(row["reason"] for row in usable if row["reason"]),
+        "audit": read_json(folder / f"{dataset.view.kind}.audit.json"),
         "subjects": len({row["subject"] for row in usable}),
         "quarantined": reasons(row["reason"] for row in quarantined),
         "tasks": [

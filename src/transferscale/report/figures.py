@@ -15,12 +15,12 @@ from transferscale.report.drawing import STYLE, Drawing, Label, drawing, log_x
 from transferscale.report.tasks import READ_OUTS, TaskOf, shown_depth, tasks
 from transferscale.scaling.curves import named, of_family, params_of
 from transferscale.study.study import Study
+from transferscale.study.transfer import BASELINES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Rows = Sequence[Mapping[str, Any]]
-BASELINES = ("connectivity", "raw:linear", "drift", "dummy")
 # Sideways shift of a curve, by arm and whether it was fine-tuned.
 DODGE = {
     ("video", False): 1.0,

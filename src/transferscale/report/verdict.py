@@ -11,6 +11,7 @@ from transferscale.errors import UserError
 from transferscale.report.arms import METRICS
 from transferscale.scaling.gains.verdict import negligible
 from transferscale.study.study import Study
+from transferscale.study.transfer import BASELINES
 from transferscale.study.verdict import Claim
 
 Rows = Sequence[Mapping[str, Any]]
@@ -204,7 +205,7 @@ def _beside(study: Study, claim: Claim, scores: Rows) -> str:
     dataset = study.claim_dataset(claim)
     beside = [
         f"{name} {value:.2f}"
-        for name in ("connectivity", "raw:linear", "drift", "dummy")
+        for name in BASELINES
         if name != claim.reference
         and (value := _score(scores, (dataset, claim.task, name, str(claim.n_labels), claim.metric)))
         is not None

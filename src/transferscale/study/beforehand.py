@@ -2,8 +2,11 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
 from transferscale.study.checks import participant_rows
+from transferscale.study.condition import Condition
 from transferscale.study.dataset import Dataset, Task
 from transferscale.study.detectable import (
     ASSUMED,
@@ -35,6 +38,9 @@ def detectable_gains(study: Study) -> list[str]:
 def _detectable_gain(study: Study, claim: Claim) -> str:
     dataset = study.dataset(study.claim_dataset(claim))
     name = f"{dataset.dataset}/{claim.task}"
+    unknown = _why_unknown(dataset)
+    if unknown:
+        return f"{name}: the smallest detectable gain cannot be told {unknown}"
     task = dataset.tasks[claim.task]
     subjects = _subjects(dataset, task)
     windows = _windows(dataset)
@@ -64,6 +70,15 @@ def _detectable_gain(study: Study, claim: Claim) -> str:
     return text
 
 
+def _why_unknown(dataset: Dataset) -> str:
+    """Why nobody's number can be told beforehand, empty where it can."""
+    if dataset.fetch is not None and not (Path(dataset.root) / str(dataset.participants)).is_file():
+        return "before the dataset is downloaded"
+    if dataset.simulate is None and dataset.participants is None:
+        return "before the recordings are read, because there is no participants table"
+    return ""
+
+
 def _subjects(dataset: Dataset, task: Task) -> Counter[str]:
     """Number of subjects of each class that a task keeps; of one class '' where it has none."""
     if dataset.simulate is not None:
@@ -75,6 +90,7 @@ def _subjects(dataset: Dataset, task: Task) -> Counter[str]:
         row
         for row in participant_rows(dataset)
         if all(matches((row.get(key) or "").strip(), value) for key, value in task.where.items())
+        and _included(dataset, row)
     ]
     if task.kind == "state":
         return Counter({"": len(kept)})
@@ -83,6 +99,14 @@ def _subjects(dataset: Dataset, task: Task) -> Counter[str]:
         return Counter({"": len(values)})
     found = Counter(values)
     return Counter({label: found[label] for label in task.classes or sorted(found)})
+
+
+def _included(dataset: Dataset, row: Mapping[str, str]) -> bool:
+    """Whether the conditions that the table alone can tell keep a subject."""
+    conditions = [Condition.parse(text) for text in dataset.include]
+    texts = {name: (value or "").strip() for name, value in row.items()}
+    told = {name: None if text.lower() in MISSING else text for name, text in texts.items()}
+    return all(one.holds(told) for one in conditions if set(one.names) <= set(told))
 
 
 def _windows(dataset: Dataset) -> int | None:

@@ -1,10 +1,12 @@
 """Checks of a study against the disk: folders and columns that it names exist. Cheap; reads no recording."""
 
 import csv
+import re
 from pathlib import Path
 
 from transferscale.errors import UserError, nearest
-from transferscale.study.dataset import Dataset, NiftiRecordings
+from transferscale.study.condition import Condition
+from transferscale.study.dataset import RECORDING_FACTS, Dataset
 from transferscale.study.study import Study
 
 
@@ -32,7 +34,7 @@ def check_inputs(study: Study) -> None:
                     f"{_data_root(study)}"
                 )
     for dataset in study.datasets:
-        if dataset.simulate is None:
+        if dataset.simulate is None and (dataset.fetch is None or Path(dataset.root).is_dir()):
             check_dataset(dataset, _data_root(study))
 
 
@@ -41,53 +43,79 @@ def _data_root(study: Study) -> str:
 
 
 def check_dataset(dataset: Dataset, hint: str = "") -> None:
-    """Check one dataset's root, participants table, columns and atlas."""
+    """Check one dataset's root, participants table, columns, conditions and files."""
     root, name = Path(dataset.root), dataset.dataset
     if not root.is_dir():
         raise UserError(f"{root}: no such folder (key 'root' of dataset '{name}'){hint}")
-    table = root / dataset.participants
     rows = participant_rows(dataset)
-    columns, subjects = list(rows[0]), [row.get(dataset.subject_column) or "" for row in rows]
-    wanted = {"subject_column": dataset.subject_column}
-    wanted |= {"site_column": dataset.site_column} if dataset.site_column else {}
-    wanted |= {"family_column": dataset.family_column} if dataset.family_column else {}
+    _check_columns(dataset, list(rows[0]) if rows else [])
+    recordings = dataset.recordings
+    for key in ("atlas", "stack", "coordinates"):
+        named = getattr(recordings, key, None)
+        if named is not None and not (root / named).is_file():
+            raise UserError(f"{root / named}: no such file (key 'recordings.{key}' of dataset '{name}')")
+    if recordings.kind != "bids" and recordings.pattern is not None:
+        _check_pattern(dataset, recordings.pattern, [row.get(dataset.subject_column) or "" for row in rows])
+
+
+def _check_columns(dataset: Dataset, columns: list[str]) -> None:
+    """Check that the participants table has every column that the dataset names."""
+    name = dataset.dataset
+    wanted = {"site_column": dataset.site_column, "family_column": dataset.family_column}
+    wanted |= {"subject_column": dataset.subject_column if dataset.participants else None}
+    if dataset.recordings.kind != "bids":
+        wanted["recordings.path_column"] = dataset.recordings.path_column
     for task, options in dataset.tasks.items():
         if options.kind != "state":
             wanted[f"tasks.{task}.target"] = options.target
         wanted |= {f"tasks.{task}.where": column for column in options.where}
+    for condition in dataset.include:
+        wanted |= {
+            f"include: {condition}": column
+            for column in Condition.parse(condition).names
+            if column not in RECORDING_FACTS
+        }
     for key, column in wanted.items():
-        if column not in columns:
+        if column is None or column in columns:
+            continue
+        if dataset.participants is None:
             raise UserError(
-                f"{table}: no column '{column}' (key '{key}' of dataset '{name}'); {nearest(column, columns)}"
+                f"dataset '{name}': key '{key}' names column '{column}', but there is no participants table; "
+                "set key 'participants'"
             )
-    if isinstance(dataset.recordings, NiftiRecordings) and not (root / dataset.recordings.atlas).is_file():
         raise UserError(
-            f"{root / dataset.recordings.atlas}: no such file (key 'recordings.atlas' of dataset '{name}')"
+            f"{Path(dataset.root) / dataset.participants}: no column '{column}' (key '{key}' of dataset '{name}'); "
+            f"{nearest(column, columns)}"
         )
-    pattern = dataset.recordings.pattern
+
+
+def _check_pattern(dataset: Dataset, pattern: str, subjects: list[str]) -> None:
+    """Check that the pattern fits a file of somebody."""
+    root, name = Path(dataset.root), dataset.dataset
     if "{subject}" not in pattern:
         raise UserError(f"dataset '{name}': key 'recordings.pattern' lacks {{subject}}: '{pattern}'")
-    if not any(
-        next(root.glob(pattern.replace("{subject}", subject)), None) for subject in subjects if subject
-    ):
-        example = root / pattern.replace("{subject}", subjects[0])
-        raise UserError(
-            f"{example}: no such file, nor for any other subject (key 'recordings.pattern' of dataset '{name}')"
-        )
+    loose = re.sub(r"\{(session|run|task)\}", "*", pattern)
+    named = [subject for subject in subjects if subject] or ["*"]
+    if not any(next(root.glob(loose.replace("{subject}", subject)), None) for subject in named):
+        example = root / pattern.replace("{subject}", named[0])
+        more = ", nor for any other subject" if len(named) > 1 else ""
+        raise UserError(f"{example}: no such file{more} (key 'recordings.pattern' of dataset '{name}')")
 
 
 def participant_rows(dataset: Dataset) -> list[dict[str, str]]:
-    """Rows of a dataset's participants table, at least one.
+    """Rows of a dataset's participants table, at least one; none where the dataset has no table.
 
     Raises
     ------
     UserError
         If the table is missing, is no text or has no rows.
     """
+    if dataset.participants is None:
+        return []
     path, name = Path(dataset.root) / dataset.participants, dataset.dataset
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t"))
+            rows = list(csv.DictReader(stream, delimiter="," if path.suffix == ".csv" else "\t"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file (key 'participants' of dataset '{name}')") from None
     except UnicodeDecodeError:

@@ -1,62 +1,28 @@
 """A medical dataset: one YAML file under config/datasets, the only thing to write to swap in another dataset."""
 
-from typing import Annotated, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from transferscale.study.base import Name, Part, Positive
+from transferscale.study.cleaning import Cleaning
+from transferscale.study.recordings import Recordings
+from transferscale.study.simulation import Simulation
+from transferscale.study.view import RoiView, View, Windows
 
+# What a state task decodes: which window of the recording, or which event the window follows.
+STATES = ("window", "trial_type")
 
-class SeriesRecordings(Part):
-    """Parcellated series, one .npy, .csv, .tsv or .1D file (time x parcels) a recording."""
-
-    kind: Literal["series"]
-    pattern: str = Field(
-        description="path under root with {subject}, as in 'basc064/{subject}_timeseries.npy'"
-    )
-    tr_s: float = Field(gt=0, description="repetition time, seconds")
-
-
-class NiftiRecordings(Part):
-    """4D NIfTI volumes, reduced to parcels by a label image in the same space."""
-
-    kind: Literal["nifti"]
-    pattern: str = Field(
-        description="path under root with {subject}, as in '{subject}/func/{subject}_bold.nii.gz'"
-    )
-    atlas: str = Field(description="label image (NIfTI), path under root")
-    tr_s: float | None = Field(
-        None, gt=0, description="repetition time; default: the JSON beside the image, else its header"
-    )
-
-
-Recordings = Annotated[SeriesRecordings | NiftiRecordings, Field(discriminator="kind")]
-
-
-class Cleaning(Part):
-    """What is done to a parcel's series before windows are cut, in nilearn's order (detrend, filter, scale)."""
-
-    detrend: bool = Field(False, description="remove a linear trend a run")
-    high_pass_hz: float | None = Field(None, gt=0, description="high-pass cut-off in Hz")
-    standardize: bool = Field(True, description="z-score each parcel within its run")
-
-
-class Windows(Part):
-    """Stretches of a recording: window k covers volumes start + k * step ... + volumes - 1."""
-
-    volumes: Positive = Field(description="volumes of a window; equals the clip's frames")
-    start: Annotated[int, Field(ge=0)] = Field(0, description="first volume of the first window")
-    step: Positive | None = Field(
-        None, description="volumes from one window to the next; default: no overlap, no gap"
-    )
-    count: Positive | None = Field(None, description="windows a recording; default: as many as fit")
+# What a condition of ``include`` may name beside the columns of the participants table.
+RECORDING_FACTS = ("n_volumes", "tr_s", "mean_fd", "site", "session", "task", "run")
 
 
 class Task(Part):
     """One question asked of the dataset."""
 
     target: str = Field(
-        description="column of participants.tsv, or 'window' for the number of the window (state)"
+        description="column of participants.tsv; for a state task 'window', the window's number, or 'trial_type', "
+        "the event it follows"
     )
     kind: Literal["classification", "regression", "state"] = Field(description="kind of task")
     metric: Literal["auroc", "balanced_accuracy", "accuracy", "r", "r2"] = Field(
@@ -79,31 +45,27 @@ class Task(Part):
         continuous = self.metric in ("r", "r2")
         if continuous != (self.kind == "regression"):
             raise ValueError(f"metric '{self.metric}' does not fit a {self.kind} task")
-        if (self.target == "window") != (self.kind == "state"):
-            raise ValueError("a state task has target 'window', and only a state task")
+        if (self.target in STATES) != (self.kind == "state"):
+            raise ValueError(
+                f"a state task has target {' or '.join(map(repr, STATES))}, and only a state task"
+            )
         return self
 
 
-class Simulation(Part):
-    """The demo's simulated dataset; every planted effect is stated here and nowhere else."""
+class Fetch(Part):
+    """Where a dataset is downloaded from, into its root."""
 
-    subjects: Annotated[int, Field(ge=16)] = Field(48, description="subjects, half in each class")
-    sites: Positive = Field(2, description="scanners, each with its own offset and noise level")
-    volumes: Positive = Field(120, description="volumes a run")
-    tr_s: float = Field(2.0, gt=0, description="repetition time, seconds")
-    voxel_mm: float = Field(10.0, ge=6, le=16, description="voxel size of the coarse MNI grid")
-    parcels: Positive = Field(64, description="parcels of the label image")
-    class_effect: float = Field(
-        description="Cohen's d between the classes in the coupling of the planted networks"
+    kind: Literal["nilearn", "openneuro"] = Field(
+        description="a fetcher of nilearn, or a public OpenNeuro dataset"
     )
-    slope: float = Field(
-        description="correlation of the continuous target with the planted network's amplitude"
+    name: str = Field(description="as in development_fmri, abide_pcp, adhd, haxby, or ds000228")
+    options: dict[str, str | int | float | bool | list[str] | list[int]] = Field(
+        default_factory=dict, description="keyword arguments of nilearn's fetcher"
     )
-    block_amplitude: float = Field(
-        0.6, description="BOLD amplitude of the block design in units of the noise SD"
+    include: list[str] = Field(
+        default_factory=list, description="openneuro: patterns of the files wanted, as in 'sub-*/func/*'"
     )
-    noise_ar1: float = Field(0.4, ge=0, lt=1, description="lag-1 autocorrelation of the noise")
-    seed: int = Field(0, description="seed of the simulation")
+    licence: str = Field(description="licence of the data; printed before the download and recorded with it")
 
 
 class Dataset(Part):
@@ -111,19 +73,61 @@ class Dataset(Part):
 
     dataset: Name = Field(description="name of the dataset")
     root: str = Field(description="folder of the dataset; {data_root} and {results} are replaced")
-    participants: str = Field("participants.tsv", description="table of subjects, path under root")
+    participants: str | None = Field(
+        "participants.tsv",
+        description="table of subjects (tab or comma separated), path under root; null: the files' own subjects",
+    )
     subject_column: str = Field("participant_id", description="column with the subject's name")
     site_column: str | None = Field(None, description="column with the site or scanner")
     family_column: str | None = Field(
         None, description="column with the family; families stay on one side of a split"
     )
+    unit: Literal["subject", "run"] = Field(
+        "subject",
+        description="what is held out together; 'run' is for a single person's runs and says nothing of new people",
+    )
+    include: list[str] = Field(
+        default_factory=list,
+        description="conditions on columns of the participants table and on n_volumes, tr_s, mean_fd, site, session, "
+        "run, as in 'age >= 18 and `scanner type` != \"old\"'; what one removes is counted in the report",
+    )
+    hold_out: Literal["subjects", "sites"] = Field(
+        "subjects", description="what an outer fold holds out: a share of the subjects, or one site"
+    )
     recordings: Recordings = Field(description="where the recordings are and how they are read")
     clean: Cleaning = Field(Cleaning(), description="cleaning of the series")
-    view: Literal["roi"] = Field("roi", description="how a window is laid out as a clip")
+    view: View = Field(
+        RoiView(kind="roi"), description="how a window is laid out as a clip; its kind alone, or with options"
+    )
     windows: Windows = Field(description="windows of a recording")
     tasks: dict[Name, Task] = Field(min_length=1, description="the questions asked")
     max_quarantined: float = Field(
         0.2, ge=0, le=1, description="a larger share of bad recordings stops the run"
     )
+    chunks: Positive = Field(
+        1, description="jobs that prepare the view, each a fixed share of the subjects by hash of their names"
+    )
+    fetch: Fetch | None = Field(None, description="download this dataset first")
     simulate: Simulation | None = Field(None, description="make this dataset first (demo)")
     note: str = Field("", description="one sentence that the report prints beside the dataset")
+
+    @field_validator(
+        "view", mode="before", json_schema_input_type=View | Literal["roi", "flatmap", "mosaic", "volume"]
+    )
+    @classmethod
+    def _kind_alone(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        events = self.windows.events is not None
+        for name, task in self.tasks.items():
+            if task.target == "trial_type" and not events:
+                raise ValueError(f"task '{name}' decodes trial_type, so windows need 'events'")
+        if events and self.recordings.kind != "bids" and self.recordings.events is None:
+            raise ValueError("'windows.events' needs 'recordings.events', the path of the events tables")
+        if self.hold_out == "sites" and self.site_column is None:
+            raise ValueError("'hold_out: sites' needs 'site_column'")
+        if self.fetch is not None and self.simulate is not None:
+            raise ValueError("a dataset is fetched or simulated, not both")
+        return self

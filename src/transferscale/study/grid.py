@@ -204,7 +204,7 @@ class Grid:
         found = []
         for part in parts(self.study, label):
             if label.dataset and part["name"] == (own := f"{label.dataset}-k{label.fold}"):
-                view = self.study.dataset(label.dataset).view
+                view = self.study.dataset(label.dataset).view.kind
                 found.append((f"medical/{label.dataset}/{view}", f"corpus/{own}/clips.parquet"))
             else:
                 home = f"corpus/{label.corpus}"
@@ -235,13 +235,13 @@ class Grid:
         transfer, cells = self.study.transfer, []
         for dataset in self.study.datasets:
             cells += [
-                Cell(dataset.dataset, dataset.view, "ridge", reader, str(n))
+                Cell(dataset.dataset, dataset.view.kind, "ridge", reader, str(n))
                 for reader in self.frozen()
                 for n in transfer.labels
             ]
             if transfer.read_outs.full and self.full_tasks(dataset.dataset):
                 cells += [
-                    Cell(dataset.dataset, dataset.view, "full", reader, str(n))
+                    Cell(dataset.dataset, dataset.view.kind, "full", reader, str(n))
                     for reader in self.trained()
                     for n in transfer.read_outs.full.labels
                 ]
@@ -389,6 +389,11 @@ class Grid:
             raise UserError(f"dataset '{dataset}' has no simulate section")
         return {"verb": _version("medical simulate"), **found.simulate.spec()}
 
+    def fetch_spec(self, dataset: str) -> dict[str, Any]:
+        """Downloaded dataset."""
+        values = self.study.dataset(dataset).spec()
+        return {"verb": _version("medical fetch"), **{key: values[key] for key in ("dataset", "root", "fetch")}}
+
     def recordings_spec(self, dataset: str) -> dict[str, Any]:
         """Index of a dataset's recordings; tasks are in it because their target columns are checked here."""
         values = self.study.dataset(dataset).spec()
@@ -399,7 +404,10 @@ class Grid:
             "subject_column",
             "site_column",
             "family_column",
+            "unit",
+            "include",
             "recordings",
+            "clean",
             "tasks",
             "max_quarantined",
             "windows",
@@ -407,14 +415,26 @@ class Grid:
         return {"verb": _version("medical index"), **{key: values[key] for key in keys}}
 
     def view_spec(self, dataset: str) -> dict[str, Any]:
-        """A dataset laid out as clips."""
-        values = self.study.dataset(dataset).spec()
+        """A dataset laid out as clips; a parcel's block does not depend on tokens, so view roi is without them."""
+        found = self.study.dataset(dataset)
+        values = found.spec()
         keys = ("dataset", "root", "recordings", "clean", "view", "windows")
-        return {
+        spec = {
             "verb": _version("medical view"),
             "size": self.study.corpus.clip.size,
             **{key: values[key] for key in keys},
         }
+        return spec if found.view.kind == "roi" else {**spec, "tubelet": self.study.pretrain.tubelet.spec()}
+
+    def part_spec(self, dataset: str, chunk: int) -> dict[str, Any]:
+        """The recordings of one chunk of a dataset's subjects, prepared for its view."""
+        return {**self.view_spec(dataset), "chunk": chunk, "chunks": self.study.dataset(dataset).chunks}
+
+    def view_parts(self, dataset: str) -> list[str]:
+        """What the chunks of a view write, beside what they prepare; nothing where the view prepares by itself."""
+        found = self.study.dataset(dataset)
+        folder = f"medical/{dataset}/.prepared/{found.view.kind}"
+        return [f"{folder}-{chunk}.json" for chunk in range(found.chunks)] if found.chunks > 1 else []
 
     def split_spec(self, dataset: str) -> dict[str, Any]:
         """Outer folds and nested label orders; label counts and numbers of draws are not in it."""
@@ -423,10 +443,15 @@ class Grid:
             "verb": _version("medical split"),
             "dataset": dataset,
             "tasks": found["tasks"],
+            "hold_out": found["hold_out"],
             "folds": transfer.folds,
             "repeats": transfer.repeats,
             "seed": transfer.seed,
         }
+
+    def audit_spec(self) -> dict[str, Any]:
+        """Leak audit; what it looks at are its inputs."""
+        return {"verb": _version("medical audit")}
 
     def fold_spec(self, dataset: str, fold: int) -> dict[str, Any]:
         """Recordings of a fold's training subjects as a corpus; folds are counted over all repeats."""
@@ -441,7 +466,7 @@ class Grid:
 
     def features_spec(self, dataset: str, reader: Reader) -> dict[str, Any]:
         """Frozen features of one reader on one dataset."""
-        base = {"dataset": dataset, "view": self.study.dataset(dataset).view, "reader": reader.reader_id}
+        base = {"dataset": dataset, "view": self.study.dataset(dataset).view.kind, "reader": reader.reader_id}
         if not reader.family:
             return {"verb": _version("transfer baseline"), **base}
         return {
@@ -487,7 +512,9 @@ class Grid:
     # -- lookup ------------------------------------------------------------------------------------------------------
     def cell(self, dataset: str, read_out: str, reader_id: str, n_labels: str) -> Cell:
         """The cell of those names (Snakemake's wildcards)."""
-        return Cell(dataset, self.study.dataset(dataset).view, read_out, Reader.parse(reader_id), n_labels)
+        return Cell(
+            dataset, self.study.dataset(dataset).view.kind, read_out, Reader.parse(reader_id), n_labels
+        )
 
     def claim_cells(self) -> list[str]:
         """Sentences that spell out the primary claims."""

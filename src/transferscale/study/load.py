@@ -119,7 +119,7 @@ def _fill(study: Study, name: str) -> Study:
 
 
 # Sections that come in kinds, and the key that tells which: pydantic puts the kind into an error's location.
-KIND_OF = {"sources": "kind", "recordings": "kind", "objective": "name"}
+KIND_OF = {"sources": "kind", "recordings": "kind", "view": "kind", "fetch": "kind", "objective": "name"}
 M = typing.TypeVar("M", bound=BaseModel)
 
 

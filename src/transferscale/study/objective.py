@@ -56,4 +56,8 @@ def _named(value: Any) -> Any:
     return value
 
 
-Objective = Annotated[Mae | Jepa | Next | Supervised, Field(discriminator="name"), BeforeValidator(_named)]
+Options = Annotated[Mae | Jepa | Next | Supervised, Field(discriminator="name")]
+Objective = Annotated[
+    Options,
+    BeforeValidator(_named, json_schema_input_type=Options | Literal["mae", "jepa", "next", "supervised"]),
+]

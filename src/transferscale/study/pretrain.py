@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from transferscale.study.base import DISTINCT, Depths, Name, Part, Positive
 from transferscale.study.objective import Mae, Objective
@@ -19,8 +19,18 @@ def steps(clips: int, batch: int) -> int:
     return round(clips / batch)
 
 
+# JSON schema of a number of seeds.
+COUNT = {"type": "integer", "minimum": 1}
+
+
 class Seeds(Part):
     """How many seeds a depth gets; ``3``, or ``{1: 3, 2: 3, default: 1}`` in the study."""
+
+    model_config = ConfigDict(
+        json_schema_extra=lambda schema: schema.update(
+            {"type": ["integer", "object"], "properties": {"default": COUNT}, "additionalProperties": COUNT}
+        )
+    )
 
     default: Positive = 1
     by_depth: dict[int, Positive] = Field(default_factory=dict)

@@ -1,6 +1,7 @@
 """The study as a whole: its sections, and the checks that span several of them."""
 
 import itertools
+import math
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -37,14 +38,21 @@ class Study(Part):
     )
     pretrain: Pretrain = Field(description="the ladder of checkpoints")
     datasets: list[Dataset] = Field(
-        [], description="medical datasets: paths of YAML files; default: pretraining alone"
+        [],
+        description="medical datasets: paths of YAML files; default: pretraining alone",
     )
     transfer: Transfer = Field(NOTHING_TO_TRANSFER, description="the test of the checkpoints")
     verdict: list[Claim] = Field([], description="primary claims, one a task, declared beforehand")
     plan: PlanFor | None = Field(None, description="score to plan for, and prices; default: no plan")
     known_answers: list[KnownAnswer] = Field([], description="figures that the baselines must reproduce")
 
-    @field_validator("verdict", mode="before")
+    @field_validator("datasets", mode="before", json_schema_input_type=list[Dataset | str])
+    @classmethod
+    def _read_already(cls, value: object) -> object:
+        # The loader puts the content of a file in the place of its path; editors must let the path stand.
+        return value
+
+    @field_validator("verdict", mode="before", json_schema_input_type=list[Claim] | Claim)
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, dict) else value
@@ -119,6 +127,13 @@ class Study(Part):
                     f"dataset '{dataset.dataset}' has windows.volumes {dataset.windows.volumes} but corpus.clip.frames "
                     f"is {clip.frames}; a window is laid out as one clip, so make them equal"
                 )
+            view = dataset.view
+            if view.kind == "volume" and math.prod(view.patch) != tubelet.size**2:
+                raise ValueError(
+                    f"dataset '{dataset.dataset}': view.patch {' x '.join(map(str, view.patch))} has "
+                    f"{math.prod(view.patch)} voxels, a token {tubelet.size} x {tubelet.size} pixels "
+                    "(pretrain.tubelet.size); make them equal"
+                )
         return self
 
     @model_validator(mode="after")
@@ -180,6 +195,11 @@ class Study(Part):
             known = [dataset.dataset for dataset in self.datasets]
             if name not in known:
                 raise ValueError(f"pretrain.medical.datasets: no dataset '{name}'; {nearest(name, known)}")
+            if self.dataset(name).hold_out == "sites":
+                raise ValueError(
+                    f"pretrain.medical.datasets: '{name}' holds out sites, whose number only the recordings tell, so "
+                    "its folds cannot be pretrained on; hold out subjects or leave it out"
+                )
         weighted = self.corpus.sources[0].weight is not None
         if weighted and medical.with_corpus is None and "video+fmri" in medical.arms:
             raise ValueError(

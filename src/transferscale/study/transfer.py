@@ -1,6 +1,6 @@
 """The `transfer` section: label counts, draws, folds, and which read-out runs where."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -10,7 +10,8 @@ from transferscale.study.base import DISTINCT, Depths, Labels, Part, Positive
 # draw leaves splits.json, and what was fitted on it, untouched.
 LABEL_ORDERS = 20
 
-BASELINES = ("connectivity", "raw:linear", "drift", "dummy")
+Baseline = Literal["connectivity", "raw:linear", "spectrum", "drift", "dummy"]
+BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
 LabelCount = Annotated[Labels | Literal["all"], Field(description="labelled subjects, or 'all'")]
 
@@ -78,7 +79,7 @@ class Transfer(Part):
     folds: Annotated[int, Field(ge=2)] = Field(5, description="outer folds over subjects")
     repeats: Positive = Field(1, description="repeats of the outer K-fold")
     seed: int = Field(0, description="seed of the folds and label draws")
-    baselines: Annotated[list[Literal["connectivity", "raw:linear", "drift", "dummy"]], DISTINCT] = Field(
+    baselines: Annotated[list[Baseline], DISTINCT] = Field(
         ["connectivity", "raw:linear", "dummy"],
         description="classical baselines; they get the same tuning as the arms",
     )

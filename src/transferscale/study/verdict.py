@@ -6,6 +6,7 @@ from pydantic import Field
 
 from transferscale.study.base import Labels, Part, Positive
 from transferscale.study.pretrain import Family
+from transferscale.study.transfer import Baseline
 
 
 class Claim(Part):
@@ -31,7 +32,7 @@ class KnownAnswer(Part):
 
     dataset: str | None = Field(None, description="dataset; default: the study's only one")
     task: str = Field(description="task of the dataset")
-    arm: Literal["connectivity", "raw:linear", "drift", "dummy"] = Field(description="baseline")
+    arm: Baseline = Field(description="baseline")
     n_labels: Labels | Literal["all"] = Field("all", description="labelled subjects")
     metric: Literal["auroc", "balanced_accuracy", "accuracy", "r", "r2"] = Field(description="metric")
     at_least: float = Field(description="the score must reach this")

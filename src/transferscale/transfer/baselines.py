@@ -3,8 +3,11 @@
 - ``raw-linear``: the window's parcel series as it is, volumes for tokens and parcels for channels;
 - ``drift``: the same after each parcel's window is replaced by its mean and linear trend, so that only what
   is slow is left;
+- ``spectrum``: log power of every parcel in the units of the recording, of the window frequency by frequency, of the
+  subject's whole runs in ten bands, and its mean level: how much and how fast it varies, and nothing of who varies with
+  whom;
 - ``connectivity``: Fisher-z correlations between parcels, of the window, and of the subject's whole runs
-  (averaged over runs);
+  (averaged over runs); where columns are pixels, between the means of tokens;
 - ``dummy``: no features, which leaves the mean of the training subjects, or equal scores of the classes.
 """
 
@@ -23,6 +26,8 @@ from transferscale.transfer.grams import Grams, gram, view_hash, write_grams
 
 Array = npt.NDArray[np.float32]
 
+# Bands of a whole run's spectrum.
+BANDS = 10
 # Correlations are kept this far from +-1, where Fisher's z is infinite.
 LARGEST_CORRELATION = 0.9999
 
@@ -110,9 +115,56 @@ def _drift(data: View) -> dict[str, Array]:
 def _connectivity(data: View) -> dict[str, Array]:
     runs: list[list[Array]] = [[] for _ in data.subjects]
     for subject, series in data.runs():
-        runs[subject].append(correlations(series))
+        runs[subject].append(correlations(data.regions(series)))
     subjects = np.stack([np.mean(mine, axis=0) for mine in runs])
-    return {"window": correlations(data.series_windows()), "subject-correlation": subjects}
+    return {"window": correlations(data.regions(data.series_windows())), "subject-correlation": subjects}
+
+
+def log_power(series: Array) -> Array:
+    """Log power of every parcel at every frequency above zero.
+
+    Parameters
+    ----------
+    series
+        (..., volumes, parcels).
+
+    Returns
+    -------
+    Array
+        (..., frequencies, parcels), volumes // 2 frequencies. Power is kept above a millionth of the mean over all, so
+        that a constant parcel has a logarithm.
+    """
+    power: Array = np.abs(np.fft.rfft(series, axis=-2)[..., 1:, :]) ** 2 / series.shape[-2]
+    floor = max(float(power.mean()) * 1e-6, float(np.finfo(np.float32).tiny))
+    logarithm: Array = np.log(np.maximum(power, floor)).astype(np.float32)
+    return logarithm
+
+
+def _spectrum(data: View) -> dict[str, Array]:
+    bands: list[list[Array]] = [[] for _ in data.subjects]
+    levels: list[list[Array]] = [[] for _ in data.subjects]
+    places = {entry["recording"]: place for place, entry in enumerate(data.recordings)}
+    loudness = _loudness(data)
+    for place, (subject, series) in enumerate(data.runs()):
+        split = np.array_split(log_power(series) + loudness[place], BANDS)
+        bands[subject].append(np.concatenate([band.mean(axis=0) for band in split if len(band)]))
+        levels[subject].append(np.asarray(data.moments[place, 0]))
+    of_window = loudness[[places[recording] for recording in data.windows["recording"]]]
+    return {
+        "window": log_power(data.series_windows()) + of_window[:, None],
+        "subject-spectrum": np.stack([np.mean(own, axis=0) for own in bands]),
+        "subject-level": np.stack([np.mean(own, axis=0) for own in levels]),
+    }
+
+
+def _loudness(data: View) -> Array:
+    """Log of the variance that standardising took from every recording and parcel: (recordings, parcels)."""
+    if not data.contract["cleaning"]["standardize"]:
+        return np.zeros((len(data.recordings), data.series.shape[1]), dtype=np.float32)
+    variance = np.asarray(data.moments[:, 1]) ** 2
+    floor = max(float(variance.mean()) * 1e-6, float(np.finfo(np.float32).tiny))
+    loud: Array = np.log(np.maximum(variance, floor)).astype(np.float32)
+    return loud
 
 
 def _dummy(data: View) -> dict[str, Array]:
@@ -125,6 +177,7 @@ def _dummy(data: View) -> dict[str, Array]:
 BASELINES: Mapping[str, Callable[[View], dict[str, Array]]] = {
     "connectivity": _connectivity,
     "raw-linear": _raw_linear,
+    "spectrum": _spectrum,
     "drift": _drift,
     "dummy": _dummy,
 }

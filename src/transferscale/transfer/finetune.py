@@ -184,7 +184,7 @@ class Tuner:
         """Train for ``plan.steps`` and yield (steps taken, encoder, head) after each."""
         target = self.target(task)
         rows = task.rows(train)
-        windows = self.windows(train)
+        windows = self.windows(task, train)
         head = Head(task.kind, self.start[windows], self.member(windows, train), target[rows], HEAD_PENALTY)
         model = copy.deepcopy(self.encoder).train()
         optimiser = Optimiser(model, head, plan, float(self.options["weight_decay"]))
@@ -198,7 +198,7 @@ class Tuner:
 
     def scores(self, model: VideoEncoder, head: Head, task: Task, subjects: Rows) -> Tensor:
         """Scores of the task's rows of these subjects, in the order of ``task.rows``."""
-        windows = self.windows(subjects)
+        windows = self.windows(task, subjects)
         features = self.encode(model, self.clips[windows])
         return head(features, self.member(windows, subjects))  # type: ignore[no-any-return]
 
@@ -206,8 +206,10 @@ class Tuner:
         """Final tokens of clips, those of one time step side by side: (windows, times, places * width)."""
         return model(clips).reshape(len(clips), model.grid[0], -1)  # type: ignore[no-any-return]
 
-    def windows(self, subjects: Rows) -> Rows:
-        """Windows of these subjects, subject by subject."""
+    def windows(self, task: Task, subjects: Rows) -> Rows:
+        """Windows of these subjects, subject by subject; in a state task those that have a label."""
+        if task.kind == "state":
+            return task.rows(subjects)
         return np.concatenate([np.flatnonzero(self.owner == subject) for subject in subjects])
 
     def member(self, windows: Rows, subjects: Rows) -> Tensor:

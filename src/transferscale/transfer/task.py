@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from transferscale.errors import UserError
+from transferscale.errors import UserError, nearest
 from transferscale.medical.labels import labels
 from transferscale.medical.reading import Splits, View
 from transferscale.transfer.choice import CHOICE_FROM, inner_folds
@@ -34,7 +34,8 @@ class Task:
     Attributes
     ----------
     name, kind, classes
-        Name, kind and class names; classes of a state task are the numbers of the windows.
+        Name, kind and class names; classes of a state task are the numbers of the windows, or the events that they
+        follow.
     y
         Label of every row of the view, NaN where the task does not use it.
     owner
@@ -48,10 +49,11 @@ class Task:
     owner: Rows
 
     def rows(self, subjects: Rows) -> Rows:
-        """Rows of these subjects, subject by subject."""
+        """Rows of these subjects that have a label, subject by subject."""
         if self.kind != "state":
             return subjects
-        return np.concatenate([np.flatnonzero(self.owner == subject) for subject in subjects])
+        labelled = ~np.isnan(self.y)
+        return np.concatenate([np.flatnonzero((self.owner == subject) & labelled) for subject in subjects])
 
     def inner(self, train: Rows, folds: int) -> list[Rows]:
         """Subjects held out in each inner fold; none below the number from which anything is chosen."""
@@ -82,9 +84,25 @@ def load_task(name: str, spec: Mapping[str, Any], recordings: Path, view: View) 
         y[rows] = found.y
         return Task(name, found.kind, found.classes, y, np.arange(len(view.subjects)))
     used = np.isin(view.window_subject, rows)
-    numbers = np.unique(view.window_number[used])
-    y = np.where(used, np.searchsorted(numbers, view.window_number), np.nan)
-    return Task(name, "state", [str(number) for number in numbers], y, view.window_subject)
+    if spec["target"] == "window":
+        numbers = np.unique(view.window_number[used])
+        y = np.where(used, np.searchsorted(numbers, view.window_number), np.nan)
+        return Task(name, "state", [str(number) for number in numbers], y, view.window_subject)
+    events = np.array(view.windows["trial_type"])
+    present = sorted(set(events[used].tolist()) - {""})
+    classes = [str(one) for one in spec["classes"] or present]
+    for one in classes:
+        if one not in present:
+            raise UserError(
+                f"{view.folder}: task '{name}': no window follows event '{one}'; {nearest(one, present)}"
+            )
+    if len(classes) < 2:
+        raise UserError(
+            f"{view.folder}: task '{name}': windows follow one kind of event alone; decoding needs two"
+        )
+    place = {one: float(i) for i, one in enumerate(classes)}
+    y = np.array([place.get(event, np.nan) for event in events.tolist()])
+    return Task(name, "state", classes, np.where(used, y, np.nan), view.window_subject)
 
 
 def possible_tasks(spec: Mapping[str, Any], splits: Splits) -> tuple[dict[str, Any], list[str]]:
@@ -135,7 +153,7 @@ def cells(task: Task, spec: Mapping[str, Any], splits: Splits, view: View) -> It
                 f"{splits.path}: subject '{unknown[0]}' is not in view {view.folder}; split again"
             )
         found = np.array([position[subject] for subject in subjects], dtype=np.int64)
-        if np.isnan(task.y[task.rows(found)]).any():
+        if not len(task.rows(found)) or np.isnan(task.y[task.rows(found)]).any():
             raise UserError(f"{splits.path}: task '{task.name}' has subjects without a label; split again")
         return found
 
