@@ -15,6 +15,7 @@ builds the weights that all others share, stand apart. Peak memory is that of a 
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -237,7 +238,7 @@ def main() -> None:
         lines = [
             "# Preparing views",
             "",
-            heading("--rounds", str(options.rounds)),
+            heading("--rounds", str(options.rounds)) + f", load {os.getloadavg()[0]:.1f} when it began",
             "",
             (__doc__ or "").split("\n\n", 2)[2].strip(),
             "",

@@ -392,7 +392,10 @@ class Grid:
     def fetch_spec(self, dataset: str) -> dict[str, Any]:
         """Downloaded dataset."""
         values = self.study.dataset(dataset).spec()
-        return {"verb": _version("medical fetch"), **{key: values[key] for key in ("dataset", "root", "fetch")}}
+        return {
+            "verb": _version("medical fetch"),
+            **{key: values[key] for key in ("dataset", "root", "fetch")},
+        }
 
     def recordings_spec(self, dataset: str) -> dict[str, Any]:
         """Index of a dataset's recordings; tasks are in it because their target columns are checked here."""
