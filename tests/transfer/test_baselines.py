@@ -9,6 +9,7 @@ import pytest
 
 from tests.transfer.planted import Planted
 from transferscale.errors import UserError
+from transferscale.transfer import baselines
 from transferscale.transfer.baselines import correlations, extract, log_power, trend
 from transferscale.transfer.grams import read_grams
 
@@ -36,6 +37,19 @@ def test_drift_keeps_the_line_and_loses_the_rest() -> None:
     wave = np.cos(np.pi * (times + 0.5) / 16 * 2)[None, :, None].astype(np.float32)
     np.testing.assert_allclose(trend(line + wave * 0), line, rtol=1e-4)
     assert np.abs(trend(np.broadcast_to(wave, (1, 16, 3)))).max() < 1e-5
+
+
+@pytest.mark.parametrize("reader", ["raw-linear", "drift"])
+def test_many_columns_are_read_as_few_are(
+    planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    extract({"reader": reader}, planted.view, tmp_path / "few")
+    monkeypatch.setattr(baselines, "MANY_COLUMNS", 0)
+    extract({"reader": reader}, planted.view, tmp_path / "many")
+    few, many = read_grams(tmp_path / "few").matrices, read_grams(tmp_path / "many").matrices
+    assert few.keys() == many.keys()
+    for name, matrix in few.items():
+        np.testing.assert_allclose(many[name], matrix, atol=1e-4 * np.abs(matrix).max())
 
 
 def test_log_power_is_high_where_the_wave_is_and_finite_for_a_constant_parcel() -> None:

@@ -26,6 +26,8 @@ from transferscale.transfer.grams import Grams, gram, view_hash, write_grams
 
 Array = npt.NDArray[np.float32]
 
+# Columns from which covariances of windows are had as inner products alone.
+MANY_COLUMNS = 500
 # Bands of a whole run's spectrum.
 BANDS = 10
 # Correlations are kept this far from +-1, where Fisher's z is infinite.
@@ -54,8 +56,7 @@ def extract(spec: Mapping[str, Any], view: Path, out: Path) -> None:
     if reader not in BASELINES:
         raise UserError(f"transfer.baselines: no baseline '{reader}'; {nearest(reader, BASELINES)}")
     data = View(view)
-    features = BASELINES[reader](data)
-    matrices = {f"{name}/0": gram(value) for name, value in features.items()}
+    matrices = {f"{name}/0": matrix for name, matrix in BASELINES[reader](data).items()}
     write_grams(out, Grams(matrices, data.subjects, view_hash(data.windows)))
     write_provenance(out, watch, reader=reader)
 
@@ -93,15 +94,29 @@ def trend(series: Array) -> Array:
     return fitted
 
 
+def grams_of(features: Mapping[str, Array]) -> dict[str, Array]:
+    """Gram matrix of every block of features."""
+    return {name: gram(value) for name, value in features.items()}
+
+
 def _series(windows: Array, owner: npt.NDArray[np.int64], subjects: int) -> dict[str, Array]:
     member = membership(owner, subjects)
+    if windows.shape[-1] > MANY_COLUMNS:
+        # Covariances of ten thousand pixels are not formed; torch takes seconds to import.
+        import torch
+
+        from transferscale.transfer.features import token_grams
+
+        return token_grams(torch.from_numpy(windows), torch.from_numpy(member))
     mean, sd, deviation = moments(windows, member)
-    return {
-        "window": windows,
-        "subject-mean": mean,
-        "subject-sd": sd,
-        "subject-cov": covariances(deviation, member),
-    }
+    return grams_of(
+        {
+            "window": windows,
+            "subject-mean": mean,
+            "subject-sd": sd,
+            "subject-cov": covariances(deviation, member),
+        }
+    )
 
 
 def _raw_linear(data: View) -> dict[str, Array]:
@@ -117,7 +132,8 @@ def _connectivity(data: View) -> dict[str, Array]:
     for subject, series in data.runs():
         runs[subject].append(correlations(data.regions(series)))
     subjects = np.stack([np.mean(mine, axis=0) for mine in runs])
-    return {"window": correlations(data.regions(data.series_windows())), "subject-correlation": subjects}
+    windows = correlations(data.regions(data.series_windows()))
+    return grams_of({"window": windows, "subject-correlation": subjects})
 
 
 def log_power(series: Array) -> Array:
@@ -150,11 +166,13 @@ def _spectrum(data: View) -> dict[str, Array]:
         bands[subject].append(np.concatenate([band.mean(axis=0) for band in split if len(band)]))
         levels[subject].append(np.asarray(data.moments[place, 0]))
     of_window = loudness[[places[recording] for recording in data.windows["recording"]]]
-    return {
-        "window": log_power(data.series_windows()) + of_window[:, None],
-        "subject-spectrum": np.stack([np.mean(own, axis=0) for own in bands]),
-        "subject-level": np.stack([np.mean(own, axis=0) for own in levels]),
-    }
+    return grams_of(
+        {
+            "window": log_power(data.series_windows()) + of_window[:, None],
+            "subject-spectrum": np.stack([np.mean(own, axis=0) for own in bands]),
+            "subject-level": np.stack([np.mean(own, axis=0) for own in levels]),
+        }
+    )
 
 
 def _loudness(data: View) -> Array:
@@ -168,10 +186,12 @@ def _loudness(data: View) -> Array:
 
 
 def _dummy(data: View) -> dict[str, Array]:
-    return {
-        "window": np.zeros((len(data.window_subject), 1), dtype=np.float32),
-        "subject-nothing": np.zeros((len(data.subjects), 1), dtype=np.float32),
-    }
+    return grams_of(
+        {
+            "window": np.zeros((len(data.window_subject), 1), dtype=np.float32),
+            "subject-nothing": np.zeros((len(data.subjects), 1), dtype=np.float32),
+        }
+    )
 
 
 BASELINES: Mapping[str, Callable[[View], dict[str, Array]]] = {

@@ -107,7 +107,7 @@ def arrange(left: Mesh, right: Mesh, size: int, named: str) -> tuple[tuple[str, 
     """Corners of the left and of the right flat map, and the millimetres of a pixel.
 
     Maps that are wider than high stand above one another, the left above, moved into opposite corners: the maps of
-    fsaverage5 so show 44 % more pixels than straight above one another. Others stand side by side.
+    fsaverage5 so show 42 % more pixels than straight above one another. Others stand side by side.
     """
     extents = [flat_extent(mesh, named) for mesh in (left, right)]
     wide, high = (max(upper[axis] - lower[axis] for lower, upper in extents) for axis in (0, 1))
