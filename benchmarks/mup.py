@@ -26,8 +26,8 @@ OBJECTIVE = {"name": "mae", "mask_ratio": 0.9, "decoder_share": 0.5}
 TUBELET = {"frames": 2, "size": 8}
 BATCH, HELDOUT, WARMUP, DECAY = 32, 128, 0.1, 0.2
 # The sweep's sizes, budgets and rates; the coordinate check's sizes and steps.
-DEPTHS, CLIPS, SEEDS = (1, 3, 6), 6400, 4
-RATES = tuple(1e-3 * 2.0 ** (k / 2) for k in range(8))
+DEPTHS, CLIPS, SEEDS = (1, 3, 6), 6400, 3
+RATES = tuple(1e-3 * 2.0 ** (k / 2) for k in range(1, 7))
 # A study's default, ``pretrain.learning_rate``.
 DEFAULT = 3e-3
 CHECKED, STEPS, CHECK_RATE = (1, 2, 4, 8, 12), 10, 4e-3

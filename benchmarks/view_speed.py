@@ -74,6 +74,7 @@ def write_runs(root: Path, subjects: int) -> list[dict[str, Any]]:
                 "family_group": name,
                 "path": files["image"],
                 "part": None,
+                "stretch": None,
                 "files": json.dumps(files),
                 "n_volumes": VOLUMES,
                 "tr_s": TR_S,
@@ -120,7 +121,7 @@ def spec_of(root: Path, view: str) -> dict[str, Any]:
             "tasks": {"x": {"target": "x", "kind": "classification", "metric": "auroc"}},
         }
     ).spec()
-    keys = ("dataset", "root", "recordings", "clean", "view", "windows")
+    keys = ("dataset", "root", "stretches", "recordings", "clean", "view", "windows")
     tubelet = {"frames": 2, "size": 8}
     return {"verb": 0, "size": SIZE, "tubelet": tubelet, **{key: dataset[key] for key in keys}}
 
