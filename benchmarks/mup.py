@@ -223,7 +223,9 @@ def page(
         lines += [
             f"## {family}",
             "",
-            "| depth | " + " | ".join(f"{r:.1e}" for r in RATES) + f" | best rate (95 %) | lost at {DEFAULT:.0e} |",
+            "| depth | "
+            + " | ".join(f"{r:.1e}" for r in RATES)
+            + f" | best rate (95 %) | lost at {DEFAULT:.0e} |",
         ]
         lines += ["|---" * (len(RATES) + 3) + "|", *told, ""]
         lines += [

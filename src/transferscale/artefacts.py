@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import platform
+import re
 import resource
+import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -21,17 +23,19 @@ from typing import Any
 from transferscale import __version__
 from transferscale.errors import UserError
 
+# Seconds after which nobody writes to a temporary file any more, whatever host it is of.
+ABANDONED = 24 * 3600
+
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success rename it there (replacing file or folder).
 
-    On an error the temporary file or folder is removed and ``path`` stays as it was.
+    On an error the temporary file or folder is removed and ``path`` stays as it was. Its name is of this host, process
+    and call, so that threads may write one target at a time, and :func:`remove_leftovers` knows whose it was.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    _remove(temporary)
+    temporary = _temporary(target)
     try:
         yield temporary
         if target.is_dir() and not target.is_symlink():
@@ -39,6 +43,53 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def atomic_once(path: Path | str) -> Iterator[Path]:
+    """As :func:`atomic` for a folder, but a folder that came to be meanwhile is kept, and the new one dropped.
+
+    For what many write with the same content, and others may be reading.
+    """
+    target = Path(path)
+    temporary = _temporary(target)
+    try:
+        yield temporary
+        try:
+            temporary.rename(target)
+        except OSError:  # a folder that is not empty is not renamed over
+            if not target.is_dir():
+                raise
+    finally:
+        _remove(temporary)
+
+
+def _temporary(target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.with_name(f".{target.name}.{platform.node()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what killed jobs left under temporary names in a folder: of dead processes of this host, or a day old."""
+    own = re.compile(rf"\..+\.{re.escape(platform.node())}\.(\d+)\.[0-9a-f]{{8}}\.tmp")
+    for path in folder.glob(".*.tmp"):
+        match = own.fullmatch(path.name)
+        try:
+            old = time.time() - path.stat().st_mtime > ABANDONED
+        except FileNotFoundError:  # renamed or removed by its job
+            continue
+        if old or (match and not _alive(int(match[1]))):
+            _remove(path)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def _remove(path: Path) -> None:

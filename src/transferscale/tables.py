@@ -152,6 +152,10 @@ TABLES: dict[str, Table] = {
             "family_group": (TEXT, "family, or the subject itself"),
             "path": (TEXT, "file, relative to the dataset's root"),
             "part": (INT, "row in a file that holds several recordings, null elsewhere"),
+            "stretch": (
+                TEXT,
+                "JSON: number (from 1), first volume, volumes and those of the run, where runs are cut; else null",
+            ),
             "files": (TEXT, "JSON: role (image, right, mask, confounds, events) -> path under root"),
             "n_volumes": (INT, "volumes"),
             "tr_s": (REAL, "repetition time, seconds"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from transferscale.errors import UserError
-from transferscale.medical.cleaning import clean_run
+from transferscale.medical.cleaning import clean_run, degrees_of_freedom
 from transferscale.medical.confounds import Regressors
 from transferscale.medical.recording import UnreadableError
 from transferscale.medical.timing import timing
@@ -176,3 +176,50 @@ def test_cut_offs_that_cannot_be_are_refused() -> None:
         clean_run(series, cleaning(high_pass_hz=0.2), tr_s=2.0)
     with pytest.raises(UserError, match=r"key 'clean\.low_pass_hz' is 0\.3 Hz"):
         clean_run(series, cleaning(low_pass_hz=0.3, filter="butterworth"), tr_s=2.0)
+
+
+def test_confounds_that_use_up_the_volumes_are_a_reason_and_not_a_signal() -> None:
+    rng = np.random.default_rng(0)
+    series, kept = rng.normal(100, 3, (20, 4)), np.ones(20, dtype=bool)
+    with pytest.raises(
+        UnreadableError, match=r"18 confounds leave 0 degrees of freedom of 20 volumes, fewer than 10"
+    ):
+        clean_run(series, cleaning(detrend=True), 2.0, regressors(kept, rng.standard_normal((20, 18))))
+
+
+def test_degrees_of_freedom_are_volumes_kept_less_what_is_regressed_out() -> None:
+    rng = np.random.default_rng(0)
+    values, kept = rng.standard_normal((120, 6)), np.ones(120, dtype=bool)
+    values[:, 5] = values[:, 0] * 1e-6  # the same confound in other units is no further one
+    kept[:10] = False
+    # Mean, trend, five confounds, and cosines up to 0.01 Hz in 240 s: four.
+    done = clean_run(
+        rng.normal(100, 3, (120, 2)), cleaning(detrend=True, high_pass_hz=0.01), 2.0, regressors(kept, values)
+    )
+    assert done.freedom == 110 - 2 - 5 - 4
+    butterworth = cleaning(high_pass_hz=0.05, low_pass_hz=0.1, filter="butterworth")
+    assert degrees_of_freedom(121, butterworth, 2.0) == 120 * 0.05 / 0.25
+
+
+def test_a_column_that_is_a_confound_is_zero_and_not_its_rounding() -> None:
+    rng = np.random.default_rng(0)
+    confounds = rng.standard_normal((100, 3))
+    confounds -= confounds.mean(axis=0)
+    series = np.column_stack([5 + confounds @ [1, 2, 3], rng.normal(100, 3, 100)])
+    done = clean_run(series, cleaning(standardize=True), 2.0, regressors(np.ones(100, dtype=bool), confounds))
+    assert done.constant.tolist() == [True, False]
+    assert not done.series[:, 0].any()
+    assert done.series[:, 1].std(ddof=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("tr_s", "wanted"), [(1 / 2000, 2.0), (1 / 1024, 1.0), (0.72, 0.8), (2.0, 1 / 3000)])
+def test_rates_far_apart_are_exact_to_half_a_volume(tr_s: float, wanted: float) -> None:
+    time = timing(300_000, tr_s, cleaning(resample_s=wanted))
+    assert abs(time.volumes * wanted - 300_000 * tr_s) <= max(wanted, tr_s) + 0.5 * tr_s
+
+
+def test_a_rate_that_cannot_be_reached_is_told() -> None:
+    with pytest.raises(
+        UserError, match=r"resample_s.* is 1000 s, but 300 volumes every 0.001 s cannot be brought"
+    ):
+        timing(300, 0.001, cleaning(resample_s=1000.0))

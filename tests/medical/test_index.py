@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from tests.medical.conftest import Made, SmallSeries, made
+from tests.medical.fmriprep import write_fmriprep
+from transferscale.artefacts import read_json
 from transferscale.errors import UserError
 from transferscale.medical.readers.images import read_header
 from transferscale.medical.readers.repetition import repetition_time
@@ -69,6 +71,7 @@ def test_every_recording_is_listed_with_its_subject(small_series: SmallSeries) -
         "family_group": "f1",
         "path": "series/sub-03.npy",
         "part": None,
+        "stretch": None,
         "files": '{"image": "series/sub-03.npy"}',
         "n_volumes": 40,
         "tr_s": 2.0,
@@ -223,7 +226,8 @@ def test_a_file_without_a_row_in_the_table_is_quarantined(small_series: SmallSer
 def test_the_json_rules_over_the_header_and_the_contradiction_is_noted(images: Made) -> None:
     root = Path(images.dataset.root)
     (root / "sub-1_bold.json").write_text('{"RepetitionTime": 1.5}')
-    found = {row["subject"]: row for row in rows(images.index().recordings)}
+    it = made({**images.dataset.model_dump(), "clean": {"resample_s": 2.0}}, images.folder)
+    found = {row["subject"]: row for row in rows(it.index().recordings)}
     assert found["sub-1"]["tr_s"] == 1.5
     assert found["sub-1"]["reason"] == "TR 1.5 s from the JSON, though the header says 2 s"
     assert (found["sub-0"]["tr_s"], found["sub-0"]["reason"]) == (2.0, "")
@@ -392,14 +396,25 @@ def test_runs_that_nothing_tells_apart_are_no_units(small_series: SmallSeries) -
 # -- what does not fit together ------------------------------------------------------
 
 
-def spaces(images: Made, spaces: list[str], shapes: list[tuple[int, ...]] | None = None, **keys: Any) -> Made:
+def spaces(
+    images: Made,
+    spaces: list[str],
+    shapes: list[tuple[int, ...]] | None = None,
+    atlas_space: str | None = None,
+    **keys: Any,
+) -> Made:
     root = Path(images.dataset.root)
     for i, space in enumerate(spaces):
         (root / f"sub-{i}_bold.nii.gz").unlink()
         write_image(
             root / f"sub-{i}{space}_bold.nii.gz", (shapes or [(4, 4, 4, 20)] * len(spaces))[i], seed=i
         )
-    recordings = {"kind": "nifti", "pattern": "{subject}*_bold.nii.gz", "atlas": "atlas.nii.gz"}
+    recordings = {
+        "kind": "nifti",
+        "pattern": "{subject}*_bold.nii.gz",
+        "atlas": "atlas.nii.gz",
+        "atlas_space": atlas_space,
+    }
     return made({**images.dataset.model_dump(), "recordings": recordings, **keys}, images.folder)
 
 
@@ -534,7 +549,7 @@ def test_a_byte_order_mark_and_blanks_are_no_obstacle(small_series: SmallSeries)
     ("change", "message"),
     [
         (lambda text: text + text.splitlines()[1] + "\n", "subject 'sub-00' has two rows"),
-        (lambda text: text.replace("\t", ";"), "neither tab nor comma"),
+        (lambda text: text.replace("\t", "|"), "no column 'participant_id'"),
         (lambda text: text + "sub-77\ta\n", "row 14 has 2 fields"),
         (lambda text: text.replace("sub-03", "n/a"), "row 5 has no 'participant_id'"),
         (lambda text: text.replace("family", "group"), "column 'group' appears twice"),
@@ -598,3 +613,81 @@ def test_only_files_that_may_be_copies_are_hashed(small_series: SmallSeries) -> 
     assert sorted(hashed) == ["sub-02", "sub-05", "sub-07", "sub-08"]
     assert hashed["sub-02"] == hashed["sub-05"]
     assert hashed["sub-07"] != hashed["sub-08"]
+
+
+def test_rates_that_differ_are_refused_unless_they_are_brought_to_one(images: Made) -> None:
+    write_image(Path(images.dataset.root) / "sub-3_bold.nii.gz", tr_s=0.8)
+    with pytest.raises(UserError, match=r"sub-3_bold.* 0.8 s, sub-0_bold.* every 2 s.*resample_s \(2\)"):
+        images.index()
+    for keys in ({"clean": {"resample_s": 2.0}}, {"include": ["tr_s >= 1"]}):
+        assert rows(made({**images.dataset.model_dump(), **keys}, images.folder).index().recordings)
+
+
+@pytest.mark.parametrize(
+    ("space", "atlas_space", "message"),
+    [
+        ("T1w", None, "every brain lies elsewhere.*atlas_space: T1w"),
+        ("MNI152NLin6Asym", "Talairach", "in MNI152NLin6Asym, atlas.nii.gz is in Talairach"),
+        ("T1w", "T1w", None),
+        ("MNI152NLin6Asym", "MNI152NLin6Asym", None),
+    ],
+)
+def test_a_label_image_of_another_space_is_refused(
+    space: str, atlas_space: str | None, message: str | None, images: Made
+) -> None:
+    it = spaces(images, [f"_space-{space}"] * 6, atlas_space=atlas_space)
+    if message is None:
+        assert len(rows(it.index().recordings)) == 6
+        return
+    with pytest.raises(UserError, match=message):
+        it.index()
+
+
+def test_a_label_image_that_may_not_fit_is_said(images: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    it = spaces(images, ["_space-MNI152NLin6Asym"] * 6).index()
+    assert "atlas.nii.gz states no space and is taken to be in MNI152NLin6Asym" in capsys.readouterr().err
+    stated = {**it.dataset.recordings.model_dump(), "atlas_space": "MNI152NLin2009cAsym"}
+    made({**it.dataset.model_dump(), "recordings": stated}, images.folder).index()
+    assert "parcels are off by a few millimetres" in capsys.readouterr().err
+
+
+def test_codes_of_missing_values_are_missing_however_they_are_written(small_series: SmallSeries) -> None:
+    it = small_series(missing=[-9999, "unknown"], include=["age > -10000"])
+    edit(it, lambda text: text.replace("\t23\t", "\t-9999.0\t").replace("\t24\t", "\tunknown\t"))
+    found = rows(it.index().recordings)
+    assert len(found) == 10
+    assert [row["subject"] for row in rows(it.quarantine)] == ["sub-03", "sub-04"]
+
+
+def test_a_subject_without_a_family_is_in_nobody_elses(small_series: SmallSeries) -> None:
+    it = small_series(family_column="family")
+    edit(it, lambda text: text.replace("\tf1\n", "\tn/a\n").replace("\tf0\n", "\tsub-03\n"))
+    found = rows(it.index().recordings)
+    groups = {row["family_group"] for row in found if row["family_group"] != "sub-03"}
+    assert "subject:sub-03" in groups
+    assert "sub-03" not in groups
+
+
+def test_filters_that_use_up_the_volumes_are_a_reason(small_series: SmallSeries) -> None:
+    with pytest.raises(UserError, match=r"no usable recording.* the filter leave"):
+        small_series(clean={"high_pass_hz": 0.1, "low_pass_hz": 0.11, "filter": "butterworth"}).index()
+
+
+def test_recordings_without_a_mask_are_noted_where_others_have_one(tmp_path: Path) -> None:
+    tree = write_fmriprep(tmp_path / "fmriprep", 3, ("a",), ("01",), volumes=12, voxel_mm=12.0)
+    next((tree.root / "sub-01").rglob("*MNI*brain_mask.nii.gz")).unlink()
+    tasks = {"group": {"target": "group", "kind": "classification", "metric": "auroc"}}
+    dataset = {
+        "dataset": "film",
+        "root": str(tree.root),
+        "recordings": {"kind": "bids", "space": "MNI152NLin2009cAsym"},
+        "view": "mosaic",
+        "windows": {"volumes": 8},
+        "tasks": tasks,
+    }
+    it = made(dataset, tmp_path, size=48).index().build()
+    first, *others = rows(it.recordings)
+    assert "no mask beside it, others have one" in first["reason"]
+    assert not any("mask" in row["reason"] for row in others)
+    assert read_json(it.view / "view.json")["masked"] == 2
+    assert read_json(it.view / "series.json")[0]["degrees_of_freedom"] == 11

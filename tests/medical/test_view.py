@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.medical.conftest import Made, SmallSeries, made
+from tests.medical.conftest import SERIES, Made, SmallSeries, made
 from transferscale.errors import UserError
 from transferscale.medical import layout as roi
 from transferscale.medical.chunks import chunk_of
-from transferscale.medical.reading import View
+from transferscale.medical.leaks import audit_view
+from transferscale.medical.prepared import Preparer
+from transferscale.medical.reading import Splits, View
+from transferscale.medical.split import split
 from transferscale.medical.view import build, build_part
 from transferscale.tables import read_table, write_table
+from transferscale.transfer.task import cells, load_task
 
 # -- layout ---------------------------------------------
 
@@ -153,7 +158,17 @@ def test_a_clip_too_small_for_the_parcels_is_refused(small_series: SmallSeries) 
         small_series(parcels=30, size=5).index().build()
 
 
-def test_a_recording_that_breaks_after_the_index_stops_the_view(demo: Made, tmp_path: Path) -> None:
+# -- recordings that break after the index ---------------------------------------------------
+
+
+def freeze(it: Made, *names: str) -> None:
+    """Make recordings constant that the index read when they were not."""
+    for name in names:
+        path = Path(it.dataset.root) / "series" / f"{name}.npy"
+        np.save(path, np.ones_like(np.load(path)))
+
+
+def test_a_recording_that_breaks_after_the_index_is_quarantined(demo: Made, tmp_path: Path) -> None:
     root = tmp_path / "bids"
     name = "sub-01/func/sub-01_task-blocks_space-MNI152_desc-preproc_bold.nii.gz"
     for source in sorted(Path(demo.dataset.root).rglob("*")):
@@ -165,9 +180,49 @@ def test_a_recording_that_breaks_after_the_index_stops_the_view(demo: Made, tmp_
     content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
     (root / name).unlink()
     (root / name).write_bytes(bytes(content))
-    with pytest.raises(UserError, match=r"sub-01_task.*cannot be read to its end.*quarantined"):
-        it.build()
-    assert not it.view.exists()
+    it.build()
+    (bad,) = read_table(it.view / "quarantine.parquet", "recordings").to_pylist()
+    assert (bad["path"], bad["status"]) == (name, "quarantined")
+    assert "cannot be read to its end" in bad["reason"]
+    assert "sub-01" not in View(it.view).subjects
+
+
+def test_splits_and_labels_are_of_the_recordings_in_the_view(small_series: SmallSeries, capsys) -> None:
+    it = small_series().index()
+    freeze(it, "sub-00")
+    it.build()
+    assert "left out of the view" in capsys.readouterr().err
+    view = View(it.view)
+    kept = it.view / "recordings.parquet"
+    split(it.grid.split_spec("small"), kept, it.splits)
+    audit_view(it.splits, kept, it.view, it.folder / "audit.json")
+    for task in Splits(it.splits).tasks:
+        assert (
+            Splits(it.splits).task_subjects(task) == view.subjects == [f"sub-{i:02d}" for i in range(1, 12)]
+        )
+        spec = it.dataset.tasks[task].spec()
+        loaded = load_task(task, spec, kept, view)
+        assert len(list(cells(loaded, {"n_labels": "all", "draws": 1}, Splits(it.splits), view))) > 0
+
+
+def test_the_index_and_the_view_together_are_held_to_the_share(small_series: SmallSeries) -> None:
+    it = small_series(max_quarantined=0.2)
+    (Path(it.dataset.root) / "series" / "sub-00.npy").write_bytes(b"no array")
+    it.index()
+    spec = it.grid.view_spec("small")
+    freeze(it, "sub-01")
+    build(spec, it.recordings, it.view, 1, it.quarantine)  # 2 of 12
+    freeze(it, "sub-02")
+    with pytest.raises(
+        UserError,
+        match=r"3 of 12 recordings.*max_quarantined 0.2.*2 only when read.*sub-01.npy: every parcel is",
+    ):
+        build(spec, it.recordings, it.view, 1, it.quarantine)
+    # The folder stays as it was.
+    assert "sub-02" in View(it.view).subjects
+    freeze(it, *(f"sub-{i:02d}" for i in range(1, 12)))
+    with pytest.raises(UserError, match=r"no recording can be read to its end; the first, .*sub-01.npy"):
+        build(spec, it.recordings, it.view, 1, it.quarantine)
 
 
 # -- prepared once ---------------------------------------------
@@ -213,6 +268,61 @@ def test_a_file_that_changed_is_prepared_again_and_the_old_one_is_forgotten(
     assert [name for name in before if before[name] != after[name]] == ["shard-00005.npy"]
     assert np.array_equal(new[10:12], -old[10:12])
     assert len(list((it.folder / ".prepared" / "roi").iterdir())) == 12
+
+
+def test_two_names_of_one_file_are_prepared_once(small_series: SmallSeries) -> None:
+    it = small_series(
+        subjects=40, recordings={"kind": "series", "path_column": "file", "tr_s": 2.0}, max_quarantined=0
+    )
+    table = Path(it.dataset.root) / "participants.tsv"
+    header, *lines = table.read_text().splitlines()
+    # The first alone, then all others at once.
+    files = ["series/sub-01.npy", *["series/sub-00.npy"] * 39]
+    own = [f"{line}\t{file}" for line, file in zip(lines, files, strict=True)]
+    table.write_text("\n".join([f"{header}\tfile", *own]) + "\n")
+    it.index().build(threads=8)
+    assert len(set(inodes(it).values())) == 2
+    assert len(View(it.view).subjects) == 40
+
+
+def test_an_entry_of_the_store_that_is_damaged_is_prepared_again(small_series: SmallSeries) -> None:
+    it = small_series().index().build()
+    old = View(it.view).clips()
+    for entry in (it.folder / ".prepared" / "roi").iterdir():
+        os.truncate(entry / "series.npy", 200)
+        break
+    it.build()
+    assert np.array_equal(View(it.view).clips(), old)
+    assert len(View(it.view).series) == 12 * 40
+
+
+def test_leftovers_of_killed_jobs_are_removed(small_series: SmallSeries) -> None:
+    it = small_series().index().build()
+    left = it.folder / ".prepared" / "roi" / ".0123.4.tmp"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    it.build()
+    assert not left.exists()
+
+
+def test_the_store_knows_every_file_that_a_recording_is_made_from(tmp_path: Path) -> None:
+    recordings = {"kind": "nifti", "pattern": "{subject}_bold.nii.gz", "atlas": "atlas.nii.gz", "tr_s": 2.0}
+    files = {"image": "a_bold.nii.gz", "mask": "a_mask.nii.gz", "confounds": "a_confounds.tsv"}
+    for name in (*files.values(), recordings["atlas"]):
+        (tmp_path / str(name)).touch()
+    it = made({**SERIES, "recordings": recordings, "root": str(tmp_path)}, tmp_path)
+    row = {"path": "a_bold.nii.gz", "part": None, "stretch": None, "n_volumes": 9, "tr_s": 2.0, "space": ""}
+    row["files"] = json.dumps(files)
+
+    def place() -> Path:
+        return Preparer(it.grid.view_spec("small"), tmp_path / "store").folder(row)
+
+    seen = {place()}
+    assert place() in seen
+    for name in (*files.values(), recordings["atlas"], "a_confounds.json"):
+        (tmp_path / str(name)).write_text("changed")
+        assert place() not in seen, name
+        seen.add(place())
 
 
 def test_another_option_prepares_all_again(small_series: SmallSeries) -> None:

@@ -1,5 +1,6 @@
 """Windows: inside the recording, at the events, and none that is mostly scrubbed."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -87,3 +88,48 @@ def test_windows_of_a_cleaned_run_show_the_time_of_their_events(
 def test_a_recording_that_is_all_discarded_has_no_window() -> None:
     spec = {"clean": Cleaning(discard=10).spec(), "windows": windows(volumes=2)}
     assert usable_windows(spec, 8, 2.0, None, []) == []
+
+
+def pauses(n_volumes: int, volumes: int, lag_s: float, *events: Event) -> list[Window]:
+    spec = windows(volumes=volumes, events={"lag_s": lag_s, "pauses": True})
+    return windows_of(n_volumes, spec, 2.0, None, list(events), max_scrubbed=0)
+
+
+def test_windows_lie_in_an_event_or_in_a_pause() -> None:
+    found = pauses(20, 3, 4.0, Event(8, 10, "face"), Event(26, 8, "house"))
+    # Shown is from 12 to 22 s and from 30 to 38 s, four seconds late; between them a pause of four volumes.
+    assert found == [
+        Window(0, 0, "pause"),
+        Window(1, 3, "pause"),
+        Window(2, 6, "event"),
+        Window(3, 11, "pause"),
+        Window(4, 15, "event"),
+    ]
+
+
+def test_pictures_that_follow_each_other_within_a_window_are_one_event() -> None:
+    train = [Event(at, 1, "face") for at in range(0, 12, 3)]
+    found = [(window.start, window.trial_type) for window in pauses(12, 2, 0.0, *train)]
+    assert found == [(0, "event"), (2, "event"), (5, "pause"), (7, "pause"), (9, "pause")]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 90), st.floats(0, 30)), max_size=8),
+    st.integers(1, 6),
+    st.floats(0, 10),
+)
+def test_windows_of_a_pause_see_no_event_and_those_of_an_event_no_pause(
+    shown: list[tuple[float, float]], volumes: int, lag_s: float
+) -> None:
+    events = [Event(onset, duration, "x") for onset, duration in shown]
+    found = pauses(50, volumes, lag_s, *events)
+    assert all(b.start >= a.start + volumes for a, b in pairwise(found))
+    for window in found:
+        for at in ((window.start + k + 0.5) * 2.0 - lag_s for k in range(volumes)):
+            ends = [event.onset_s + event.duration_s for event in events if event.onset_s <= at]
+            inside = bool(ends) and at < max(ends)
+            if window.trial_type == "pause":
+                assert not inside
+            elif not inside:
+                following = min(event.onset_s for event in events if event.onset_s > at)
+                assert following - max(ends) < volumes * 2.0

@@ -38,10 +38,14 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 @pytest.fixture(scope="module")
 def bare(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Report of the same study that plans for nothing, has no two arms to compare, and misses its known answer."""
+    """Report of the same study that plans for nothing, has no two arms to compare, misses its known answer, and whose
+    subjects are stretches of a run."""
     folder = tmp_path_factory.mktemp("bare")
     known = [study.known_answers[0].model_copy(update={"at_least": 0.999})]
-    copy = study.model_copy(update={"results": str(folder), "plan": None, "known_answers": known})
+    (dataset,) = study.datasets
+    cut = dataset.model_copy(update={"unit": "stretch", "stretches": 48})
+    changes = {"results": str(folder), "plan": None, "known_answers": known, "datasets": [cut]}
+    copy = study.model_copy(update=changes)
     shutil.copytree(study.folder, copy.folder, ignore=shutil.ignore_patterns("report", "plan.parquet"))
     arms = Path(copy.folder) / "tables" / "arms.parquet"
     rows = [row for row in read_table(arms, "curves").to_pylist() if row["family"] == "video"]
@@ -293,9 +297,13 @@ def test_what_was_left_out_and_quarantined_is_shown(page: str) -> None:
     assert "full fine-tuning at depths 3" in page
     assert "7 videos in: 6 used, 1 quarantined" in page
     assert "no frame &lt;decodes&gt;" in page
-    assert "50 recordings in: 48 used (48 subjects), 1 quarantined" in page
+    assert "51 recordings in: 48 used (48 subjects), 2 quarantined" in page
     assert "truncated gzip stream" in page
-    assert "1 quarantined, 1 excluded by the dataset's conditions (in all of their recordings: 1 subjects)" in page
+    assert "cannot be read to its end" in page
+    assert (
+        "2 quarantined, 1 excluded by the dataset's conditions (in all of their recordings: 1 subjects)"
+        in page
+    )
     assert "include: age &gt;= 18" in page
     assert "24 recordings compared in 276 pairs of different subjects" in page
     assert "This dataset is simulated" in page
@@ -317,6 +325,13 @@ def test_a_missed_known_answer_is_the_first_thing_on_the_page(bare: Path, bare_p
     verdict = json.loads((bare / "verdict.json").read_text())
     assert not verdict["run_ok"]
     assert [known["reached"] for known in verdict["known_answers"]] == [False]
+
+
+def test_scores_of_a_single_run_are_said_to_speak_of_nothing_else(page: str, bare_page: str) -> None:
+    told = "<strong>Stretches of the same run are on both sides of a fold</strong>"
+    assert told in bare_page
+    assert told not in page
+    assert "48 used (48 stretches, each held out as if it were a subject)" in bare_page
 
 
 def test_the_same_tables_give_the_same_figures(study: Study, bare: Path) -> None:

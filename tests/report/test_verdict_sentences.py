@@ -35,6 +35,9 @@ def gain(**changes: Any) -> dict[str, Any]:
         "low90": -0.04,
         "high90": 0.08,
         "p_holm": 0.5,
+        "nb_low": None,
+        "nb_high": None,
+        "warnings": [],
         "verdict": "inconclusive",
         "primary": True,
     }
@@ -73,6 +76,19 @@ def test_help_too_small_to_matter_is_said(study: Study) -> None:
     assert "HELPS here, below the smallest effect of interest" in sentences(study, [small], [])[0]
     large = gain(verdict="helps", low=0.01, low90=0.02, high90=0.2, p_holm=0.01)
     assert "below the smallest" not in sentences(study, [large], [])[0]
+
+
+def test_help_that_a_more_cautious_test_does_not_find_is_said(study: Study) -> None:
+    row = gain(
+        verdict="helps", low=0.01, high=0.2, p_holm=0.01, nb_low=-0.15, nb_high=0.22, warnings=["one draw"]
+    )
+    assert "does not find it (-0.15 to +0.22)" in sentences(study, [row], [])[0]
+    (box,) = boxes(study, [row], [])
+    assert box.headline.endswith("pretraining helps, but a more cautious test disagrees")
+    assert "The corrected resampled t-test" in box.meaning
+    assert box.warnings == ["one draw"]
+    agreed = row | {"nb_low": 0.001}
+    assert "cautious" not in sentences(study, [agreed], [])[0]
 
 
 def test_help_that_does_not_survive_holm_is_said(study: Study) -> None:

@@ -260,11 +260,13 @@ def _medical(study: Study, folder: Path, name: str) -> None:
         {"dataset": name, "subject": f"sub-{i:02d}", "path": f"{i}.nii.gz", "status": "ok", "reason": ""}
         for i in range(48)
     ]
-    write_table(folder / "recordings.parquet", "recordings", rows)
+    write_table(folder / dataset.view.kind / "recordings.parquet", "recordings", rows)
     bad = {"dataset": name, "subject": "sub-99", "path": "99.nii.gz", "status": "quarantined"}
     removed = {**bad, "subject": "sub-98", "status": "excluded", "reason": "include: age >= 18"}
     unused = [{**bad, "reason": "truncated gzip stream"}, removed]
     write_table(folder / "quarantine.parquet", "recordings", unused)
+    late = {**bad, "subject": "sub-97", "reason": "cannot be read to its end"}
+    write_table(folder / dataset.view.kind / "quarantine.parquet", "recordings", [late])
     write_json(
         folder / f"{dataset.view.kind}.audit.json",
         {"recordings": 24, "series_pairs": 276, "series_most_alike": 0.1, "connectivity_pairs": 0},

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from transferscale.study.beforehand import detectable_gains
+from transferscale.errors import UserError
+from transferscale.study.beforehand import check_label_counts, detectable_gains
 from transferscale.study.dataset import Dataset
 from transferscale.study.detectable import ASSUMED, Answers, detectable_gain, standard_error
 from transferscale.study.load import load_study
@@ -126,3 +127,23 @@ def test_a_study_shows_it_and_says_so_where_the_data_is_not_there_yet(study: Stu
     assert "beforehand: the smallest detectable gains cannot be told yet: nowhere" in summary(
         study.model_copy(update={"datasets": [gone]})
     )
+
+
+def test_a_label_count_that_no_fold_has_is_refused_before_anything_runs(study: Study) -> None:
+    # 40 people in 4 folds: 30 to learn from.
+    def labels(*counts: int) -> Study:
+        return study.model_copy(
+            update={"transfer": study.transfer.model_copy(update={"labels": [*counts, "all"]})}
+        )
+
+    check_label_counts(labels(8, 30))
+    with pytest.raises(
+        UserError, match=r"31 labelled subjects .* at most 30 training subjects \(40 subjects in 4"
+    ):
+        check_label_counts(labels(8, 31))
+
+
+def test_conditions_that_the_table_can_tell_count(study: Study) -> None:
+    dataset = study.datasets[0].model_copy(update={"include": ["scanner == 0", "n_volumes > 10"]})
+    fewer = study.model_copy(update={"datasets": [dataset]})
+    assert "with 20 subjects" in detectable_gains(fewer)[0]

@@ -3,7 +3,8 @@
 import pytest
 
 from transferscale.errors import UserError
-from transferscale.study.checks import check_dataset, check_inputs
+from transferscale.medical.participants import read_participants
+from transferscale.study.checks import check_dataset, check_inputs, participant_rows
 from transferscale.study.dataset import Dataset
 from transferscale.study.load import load_study
 
@@ -39,7 +40,7 @@ def test_a_complete_dataset_passes_also_with_a_byte_order_mark(dataset, tmp_path
             r"no column 'Age' \(key 'tasks.age.target' of dataset 'mine'\); did you mean 'Ages'",
         ),
         (TABLE.replace("participant_id", "subject"), "no column 'participant_id'"),
-        (TABLE.split("\n")[0] + "\n", "the table has no rows"),
+        (TABLE.split("\n")[0] + "\n", "no subjects below the header; .*key 'participants' of dataset 'mine'"),
         (TABLE.replace("sub-", "person-"), "no such file, nor for any other subject"),
     ],
 )
@@ -64,3 +65,22 @@ def test_missing_folders_are_named_with_their_key(dataset, tmp_path, root, monke
     study["corpus"]["sources"][0]["labels"] = str(tmp_path / "labels.csv")
     with pytest.raises(UserError, match=r"labels\.csv: no such file \(key 'corpus.sources.0.labels'"):
         check_inputs(load_study(study))
+
+
+def test_the_table_is_read_as_the_index_reads_it(dataset, tmp_path):
+    # Tabs in a .csv, and blanks round a header, are no obstacle to either.
+    (tmp_path / "people.csv").write_text(TABLE.replace("\tAge", "\t Age "))
+    there = dataset.model_copy(update={"participants": "people.csv", "missing": [9]})
+    check_dataset(there)
+    read = read_participants(tmp_path / "people.csv", "participant_id", [9])
+    assert participant_rows(there) == [
+        {name: text or "" for name, text in row.items()} for row in read.rows.values()
+    ]
+    assert participant_rows(there)[1]["Age"] == ""
+
+
+@pytest.mark.parametrize("pattern", ["/data/{subject}.npy", "../{subject}.npy"])
+def test_a_pattern_that_leaves_the_root_is_told(dataset, pattern):
+    recordings = dataset.recordings.model_copy(update={"pattern": pattern})
+    with pytest.raises(UserError, match=r"'recordings.pattern' leaves the dataset's root"):
+        check_dataset(dataset.model_copy(update={"recordings": recordings}))

@@ -3,13 +3,13 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from transferscale.errors import UserError
 from transferscale.study.condition import Condition
 
-PERSON = {"age": "21.5", "site": "A", "scanner type": "3T1", "mean_fd": 0.2, "iq": None}
+PERSON = {"age": "21.5", "site": "A", "scanner type": "3T1", "mean_fd": 0.2, "iq": None, "code": "01"}
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,30 @@ PERSON = {"age": "21.5", "site": "A", "scanner type": "3T1", "mean_fd": 0.2, "iq
         ("not site == 'A' or age > 20", True),
         ('`scanner type` != "3T2"', True),
         ("mean_fd > -1", True),
+        ("code == '1'", False),
+        ("code == '01'", True),
+        ("code == 1", True),
+        ("code in (1, 'x')", True),
+        ("iq > 100 or age > 20", True),
+        ("not (iq > 100 and age < 20)", True),
     ],
 )
 def test_it_says_what_it_says(text: str, expected: bool) -> None:
     assert Condition.parse(text).holds(PERSON) is expected
 
 
-@pytest.mark.parametrize("text", ["iq > 1", "iq == 1", "iq != 1", "iq in (1, 2)", "iq not in (1, 2)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "iq > 1",
+        "iq == 1",
+        "iq != 1",
+        "iq in (1, 2)",
+        "iq not in (1, 2)",
+        "not iq < 1",
+        "not (iq < 1 or age < 3)",
+    ],
+)
 def test_a_missing_value_does_not_hold(text: str) -> None:
     assert not Condition.parse(text).holds(PERSON)
 
@@ -56,6 +73,7 @@ def test_it_tells_the_columns_it_needs() -> None:
         "[x for x in age] == 1",
         "age == True and f(x)",
         "age > 10**9999",
+        "not " * 5000 + "age > 3",
     ],
 )
 def test_what_is_no_comparison_is_refused(text: str) -> None:
@@ -76,6 +94,7 @@ def test_numbers_compare_as_numbers(one: float, other: float) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="`", codec="utf-8"), min_size=1), st.text())
+@example("word", "NaN")
 def test_any_column_name_and_text_can_be_compared(name: str, text: str) -> None:
     if name.strip() != name or "\n" in name:
         return

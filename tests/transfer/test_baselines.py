@@ -10,7 +10,7 @@ import pytest
 from tests.transfer.planted import Planted
 from transferscale.errors import UserError
 from transferscale.transfer import baselines
-from transferscale.transfer.baselines import correlations, extract, log_power, trend
+from transferscale.transfer.baselines import correlations, extract, in_bands, log_power, trend
 from transferscale.transfer.grams import read_grams
 
 
@@ -37,6 +37,16 @@ def test_drift_keeps_the_line_and_loses_the_rest() -> None:
     wave = np.cos(np.pi * (times + 0.5) / 16 * 2)[None, :, None].astype(np.float32)
     np.testing.assert_allclose(trend(line + wave * 0), line, rtol=1e-4)
     assert np.abs(trend(np.broadcast_to(wave, (1, 16, 3)))).max() < 1e-5
+
+
+@pytest.mark.parametrize("volumes", [6, 18, 19, 200])
+def test_bands_of_any_run_are_as_many_and_hold_its_spectrum(volumes: int) -> None:
+    frequency = (np.arange(volumes // 2) + 1) / (volumes // 2)
+    power = np.stack([frequency, np.full(volumes // 2, 2.0)], axis=1).astype(np.float32)
+    bands = in_bands(power)
+    assert bands.shape == (10, 2)
+    np.testing.assert_allclose(bands[:, 1], 2.0)
+    assert (np.diff(bands[:, 0]) >= 0).all()
 
 
 @pytest.mark.parametrize("reader", ["raw-linear", "drift"])

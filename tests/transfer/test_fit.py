@@ -116,8 +116,19 @@ def test_a_task_with_too_few_subjects_is_left_out_aloud(
     assert "few" not in set(columns["task"])
     assert "task 'few' of dataset 'small' is left out at 16 labelled subjects" in capsys.readouterr().err
     assert read_json(tmp_path / "raw-linear-16.parquet.prov.json")["left_out"]
-    with pytest.raises(UserError, match=r"transfer\.labels: 29 labelled subjects are more than any task has"):
+    with pytest.raises(UserError, match=r"transfer\.labels: no task can have 29 labelled subjects"):
         run(planted, tmp_path, "raw-linear", 29)
+
+
+def test_a_task_of_more_classes_than_labels_is_left_out_aloud(
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = run(planted, tmp_path, "raw-linear", 2)
+    assert set(columns["task"]) == {"group", "score", "film", "few"}
+    assert (
+        "'three' of dataset 'small' is left out at 2 labelled subjects: it has 3 classes"
+        in capsys.readouterr().err
+    )
 
 
 def test_features_of_another_view_are_refused(planted: Planted, tmp_path: Path) -> None:

@@ -93,12 +93,8 @@ def test_pixar_children_are_told_from_adults_by_connectivity(prepared: Prepare) 
     pixar = prepared("ds000228_pixar/basc064", tr_s=2.0, targets=["Child_Adult", "Age"])
     assert len(pixar.view.subjects) == 77
     columns = pixar.read_out("connectivity", "child_adult")
-    # The positive class is the last one.
-    assert (
-        max(auroc(columns["score"], columns["truth"] == 1), auroc(-columns["score"], columns["truth"] == 1))
-        >= 0.88
-    )
-    assert correlation(pixar.read_out("connectivity", "age")) >= 0.6
+    assert auroc(columns["score"], columns["truth"] == 1) >= 0.88
+    assert correlation(pixar.read_out("connectivity", "age")) >= 0.70
 
 
 def test_camcan_age_is_in_motion_and_tissue_signals(prepared: Prepare) -> None:
@@ -116,24 +112,37 @@ def test_haxby_runs_of_one_person_are_held_out(prepared: Prepare) -> None:
         *("bottle", "cat", "chair", "face", "house", "scissors", "scrambledpix", "shoe")
     }
     columns = haxby.read_out("raw:linear", "trial_type")
-    # Voxels of 25 mm and five runs to learn from: better than one in eight, and not by much.
-    assert 0.1 < np.mean(columns["truth"] == columns["predicted"]) < 0.5
+    # Every block of every run is tested once. No figure is known of voxels of 25 mm and five runs to learn from.
+    assert len(columns["truth"]) == len(haxby.view) >= 6 * 7
+    assert np.isfinite(columns["score"]).all()
 
 
 def test_five_people_of_nine_columns_run_through(prepared: Prepare) -> None:
     rhyming = prepared("rhyming_9roi", tr_s=2.0)
     assert (len(rhyming.view.subjects), rhyming.view.series.shape[1]) == (5, 9)
     columns = rhyming.read_out("raw:linear", "window")
-    assert np.mean(columns["truth"] == columns["predicted"]) > 0
+    assert len(columns["truth"]) == 5 * 10
+    assert np.isfinite(columns["score"]).all()
 
 
-def test_studyforrest_s_repetition_time_is_doubted_and_one_run_is_too_few(
-    real_data: Path, tmp_path: Path
-) -> None:
-    pattern = real_data / "fmri" / "studyforrest_localizer" / "*_task-oneback_run-*_part-open_bold.nii.gz"
+STUDYFORREST = "studyforrest_localizer/*_task-oneback_run-*_part-open_bold.nii.gz"
+
+
+def test_studyforrest_s_only_run_is_cut_and_pictures_are_told_from_pauses(prepared: Prepare) -> None:
+    forrest = prepared(STUDYFORREST, tr_s=2.0)
+    assert len(forrest.view.subjects) == 5
+    assert forrest.view.subjects[0] == "sub-02_run-1_stretch-01"
+    columns = forrest.read_out("raw:linear", "trial_type")
+    right = columns["truth"] == columns["predicted"]
+    balanced = np.mean([np.mean(right[columns["truth"] == kind]) for kind in (0, 1)])
+    # 0.89 over 32 windows. The six categories, each shown in one block alone, cannot be told apart in one run.
+    assert balanced >= 0.8
+
+
+def test_studyforrest_s_repetition_time_is_doubted(real_data: Path, tmp_path: Path) -> None:
+    pattern = real_data / "fmri" / STUDYFORREST
     added = add(str(pattern), out=tmp_path / "set.yaml")
     assert any("the repetition time may be wrong" in line for line in added.lines)
-    assert "fewer than the 5 folds" in added.problem
     true = add(str(pattern), out=tmp_path / "set.yaml", tr_s=2.0, force=True)
     assert not any("the repetition time may be wrong" in line for line in true.lines)
     with pytest.raises(UserError, match="holds recordings in 2 layouts"):

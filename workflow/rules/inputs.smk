@@ -1,4 +1,7 @@
 # From a rule's wildcards to its inputs and its spec. The study's grid knows; these only ask it.
+import functools
+
+from transferscale.medical.state import state_of
 
 
 def rung_stores(wildcards):
@@ -29,6 +32,17 @@ def origin(wildcards):
     if dataset.simulate:
         return f"{R}/simulated/{wildcards.dataset}"
     return f"{R}/fetched/{wildcards.dataset}.json" if dataset.fetch else []
+
+
+@functools.cache
+def own_state(dataset):
+    return state_of(GRID.recordings_spec(dataset), STUDY.dataset(dataset).view.spec())
+
+
+def state(wildcards):
+    """What a dataset's files are like now; a change reruns whatever reads them. Asked anew of a dataset that a job makes
+    first, and once of one that is there."""
+    return (own_state.__wrapped__ if origin(wildcards) else own_state)(wildcards.dataset)
 
 
 def checkpoint(wildcards):

@@ -14,6 +14,7 @@ rule medical_simulate:
         f"{R}/logs/medical_simulate/{{dataset}}.log",
     conda:
         "../../envs/medical.yaml"
+    threads: 2
     params:
         spec=lambda w: canonical_json(GRID.simulate_spec(w.dataset)),
     shell:
@@ -47,6 +48,7 @@ rule medical_index:
         "../../envs/medical.yaml"
     params:
         spec=lambda w: canonical_json(GRID.recordings_spec(w.dataset)),
+        state=state,
     shell:
         "transferscale medical index --spec {params.spec:q} --recordings {output.recordings:q}"
         " --quarantine {output.quarantine:q}"
@@ -66,8 +68,10 @@ rule medical_part:
         chunk="[0-9]+",
     conda:
         "../../envs/medical.yaml"
+    threads: 2  # its result does not depend on them
     params:
         spec=lambda w: canonical_json(GRID.part_spec(w.dataset, int(w.chunk))),
+        state=state,
     shell:
         "transferscale medical part --spec {params.spec:q} --recordings {input:q} --threads {threads} --out {output:q}"
         " 2>&1 | tee {log:q}"
@@ -76,6 +80,7 @@ rule medical_part:
 rule medical_view:
     input:
         recordings=f"{MEDICAL}/recordings.parquet",
+        quarantine=f"{MEDICAL}/quarantine.parquet",
         parts=lambda w: [f"{R}/{part}" for part in GRID.view_parts(w.dataset)],
     output:
         directory(f"{MEDICAL}/{{view}}"),
@@ -83,16 +88,20 @@ rule medical_view:
         f"{R}/logs/medical_view/{{dataset}}.{{view}}.log",
     conda:
         "../../envs/medical.yaml"
+    threads: 2  # its result does not depend on them
     params:
         spec=lambda w: canonical_json(GRID.view_spec(w.dataset)),
+        state=state,
     shell:
-        "transferscale medical view --spec {params.spec:q} --recordings {input.recordings:q} --threads {threads} --out {output:q}"
+        "transferscale medical view --spec {params.spec:q} --recordings {input.recordings:q}"
+        " --quarantine {input.quarantine:q} --threads {threads} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 
+# Of the recordings in the view: the index cannot tell what breaks only when it is read to its end.
 rule medical_split:
     input:
-        f"{MEDICAL}/recordings.parquet",
+        lambda w: f"{R}/medical/{w.dataset}/{STUDY.dataset(w.dataset).view.kind}",
     output:
         f"{MEDICAL}/splits.json",
     log:
@@ -102,14 +111,13 @@ rule medical_split:
     params:
         spec=lambda w: canonical_json(GRID.split_spec(w.dataset)),
     shell:
-        "transferscale medical split --spec {params.spec:q} --recordings {input:q} --out {output:q}"
+        "transferscale medical split --spec {params.spec:q} --recordings {input:q}/recordings.parquet --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 
 rule medical_audit:
     input:
         view=f"{MEDICAL}/{{view}}",
-        recordings=f"{MEDICAL}/recordings.parquet",
         splits=f"{MEDICAL}/splits.json",
     output:
         AUDIT,
@@ -120,7 +128,7 @@ rule medical_audit:
     params:
         spec=lambda w: canonical_json(GRID.audit_spec()),
     shell:
-        "transferscale medical audit --view {input.view:q} --recordings {input.recordings:q}"
+        "transferscale medical audit --view {input.view:q} --recordings {input.view:q}/recordings.parquet"
         " --splits {input.splits:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 

@@ -45,7 +45,6 @@ rule transfer_ridge:
     input:
         features=f"{TRANSFER}/features/{{reader}}.safetensors",
         view=f"{MEDICAL}/{{view}}",
-        recordings=f"{MEDICAL}/recordings.parquet",
         splits=f"{MEDICAL}/splits.json",
     output:
         f"{TRANSFER}/ridge/{{reader}}/n{{n}}/predictions.parquet",
@@ -57,7 +56,7 @@ rule transfer_ridge:
         spec=fit_spec("ridge"),
     shell:
         "transferscale transfer fit --spec {params.spec:q} --features {input.features:q} --view {input.view:q}"
-        " --recordings {input.recordings:q} --splits {input.splits:q} --out {output:q}"
+        " --recordings {input.view:q}/recordings.parquet --splits {input.splits:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -66,7 +65,6 @@ rule transfer_full:
         checkpoint=checkpoint,
         view=f"{MEDICAL}/{{view}}",
         audit=AUDIT,
-        recordings=f"{MEDICAL}/recordings.parquet",
         splits=f"{MEDICAL}/splits.json",
     output:
         f"{TRANSFER}/full/{{reader}}/n{{n}}/predictions.parquet",
@@ -78,7 +76,7 @@ rule transfer_full:
         spec=fit_spec("full"),
     shell:
         "transferscale transfer fit --spec {params.spec:q} --checkpoint '{input.checkpoint}' --view {input.view:q}"
-        " --recordings {input.recordings:q} --splits {input.splits:q} --out {output:q}"
+        " --recordings {input.view:q}/recordings.parquet --splits {input.splits:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 

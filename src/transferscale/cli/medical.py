@@ -55,17 +55,18 @@ def part(spec: dict[str, Any], recordings: Path, threads: int, out: Path) -> Non
 
 
 @medical.command(
-    example="transferscale medical view --spec spec.json --recordings recordings.parquet --out roi"
+    example="transferscale medical view --spec spec.json --recordings ok.parquet --quarantine bad.parquet --out roi"
 )
 @options.spec
 @options.path("--recordings", "Table of recordings.")
+@options.path("--quarantine", "Table of quarantined recordings.")
 @options.threads
 @options.out
-def view(spec: dict[str, Any], recordings: Path, threads: int, out: Path) -> None:
+def view(spec: dict[str, Any], recordings: Path, quarantine: Path, threads: int, out: Path) -> None:
     """Clean the recordings, cut them into windows and lay each window out as a clip."""
     from transferscale.medical.view import build
 
-    build(spec, recordings, out, threads)
+    build(spec, recordings, out, threads, quarantine)
 
 
 @medical.command(
@@ -124,6 +125,11 @@ def corpus(spec: dict[str, Any], view: Path, splits: Path, out: Path) -> None:
 @click.option(
     "--tr", "tr_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Repetition time."
 )
+@click.option(
+    "--files",
+    type=click.Choice(["volume", "surface", "cifti"]),
+    help="Form of BIDS derivatives; default: the first there is.",
+)
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def add(
@@ -133,6 +139,7 @@ def add(
     out: Path | None,
     view: str | None,
     tr_s: float | None,
+    files: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -143,7 +150,7 @@ def add(
     """
     from transferscale.medical.add.add import add as run
 
-    added = run(path, targets, name, out, view, tr_s, force)
+    added = run(path, targets, name, out, view, tr_s, force, files)
     if as_json:
         click.echo(json.dumps({**added.facts, "checked": added.checked and added.checked.spec()}, indent=2))
     else:

@@ -40,7 +40,7 @@ def show(file: Path, no_calibration: bool) -> None:
 def check(file: Path | None, spec: dict[str, Any] | None, out: Path | None) -> None:
     """Check a study and that every folder and column it names exists, before anything long runs."""
     from transferscale.artefacts import write_json
-    from transferscale.study.beforehand import detectable_gains
+    from transferscale.study.beforehand import check_label_counts, detectable_gains
     from transferscale.study.checks import check_inputs
     from transferscale.study.load import load_study
 
@@ -48,6 +48,7 @@ def check(file: Path | None, spec: dict[str, Any] | None, out: Path | None) -> N
         raise click.UsageError("give the study's file, or --spec")
     loaded = load_study(file if file is not None else spec or {}, "study")
     check_inputs(loaded)
+    check_label_counts(loaded)
     for sentence in detectable_gains(loaded):
         click.echo(f"beforehand: {sentence}", err=out is not None)
     if out is None:

@@ -31,8 +31,8 @@ def audit(splits: Mapping[str, Any], recordings: Path) -> None:
         first = owner.setdefault(row["sha256"], row) if row["sha256"] else row
         if first["subject"] != row["subject"]:
             raise UserError(
-                f"{recordings}: {first['path']} and {row['path']} are the same file byte for byte under two "
-                "subjects' names; delete the copy and index again"
+                f"dataset '{row['dataset']}': {first['path']} and {row['path']} are the same file byte for byte "
+                "under two subjects' names; delete the copy and index again"
             )
     family = {row["subject"]: row["family_group"] for row in rows}
     subjects = splits["subjects"]

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,20 @@ from transferscale.artefacts import read_json
 from transferscale.errors import UserError, nearest
 from transferscale.medical.index import index
 from transferscale.medical.labels import labels
+from transferscale.medical.prepared import Preparer
+from transferscale.medical.recording import UnreadableError
 from transferscale.medical.split import split
 from transferscale.study.checks import check_dataset
 from transferscale.study.corpus import Corpus, Geometry
-from transferscale.study.dataset import Dataset
+from transferscale.study.dataset import UNITS, Dataset
 from transferscale.study.grid import Grid
 from transferscale.study.load import load_dataset, load_study
 from transferscale.study.pretrain import Budgets, Pretrain
 from transferscale.study.study import Study
 from transferscale.study.transfer import NOTHING_TO_TRANSFER
-from transferscale.tables import read_table
+from transferscale.tables import read_table, write_table
+
+Row = dict[str, Any]
 
 PLACE = Path("config/datasets")
 # Pixels of a clip where no study says: enough to see a flat map.
@@ -46,20 +51,26 @@ class Checked:
     ----------
     subjects, recordings
         How many are usable.
+    unit
+        What a subject is: a subject, or a run or stretch that is held out by itself.
     left_out
         Reason -> recordings quarantined or excluded.
     remarks
         What to know of recordings that are used -> how many.
     tasks
         Task -> its counts.
+    notes
+        What to know of the view.
     """
 
     dataset: str
     subjects: int
+    unit: str
     recordings: int
     left_out: dict[str, int]
     remarks: dict[str, int]
     tasks: dict[str, CheckedTask] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def spec(self) -> dict[str, Any]:
         """The counts as JSON values."""
@@ -67,9 +78,10 @@ class Checked:
 
     def lines(self) -> list[str]:
         """The counts in words."""
-        found = [f"{self.recordings} usable recordings of {self.subjects} subjects"]
+        found = [f"{self.recordings} usable recordings of {self.subjects} {UNITS[self.unit]}"]
         found += [f"left out: {number} x {reason}" for reason, number in self.left_out.items()]
         found += [f"note: {number} x {remark}" for remark, number in self.remarks.items()]
+        found += [f"note: {note}" for note in self.notes]
         for name, task in self.tasks.items():
             people = ", ".join(
                 f"{label} {number}" if label else str(number) for label, number in task.subjects.items()
@@ -143,7 +155,7 @@ def _grid(dataset: Dataset, study: Study | None = None) -> Grid:
 
 
 def check(dataset: Dataset | Grid) -> Checked:
-    """Index, label and split a dataset in a temporary folder.
+    """Index a dataset, lay one recording out as its view does, label and split, in a temporary folder.
 
     Raises
     ------
@@ -161,9 +173,13 @@ def check(dataset: Dataset | Grid) -> Checked:
         )
         splits = Path(temporary) / "splits.json"
         index(grid.recordings_spec(name), recordings, quarantine)
-        split(grid.split_spec(name), recordings, splits)
-        rows = read_table(recordings, "recordings").to_pylist()
         bad = read_table(quarantine, "recordings").to_pylist()
+        every = read_table(recordings, "recordings").to_pylist()
+        rows, unreadable, notes = _prepared(grid, every, Path(temporary))
+        if unreadable:
+            bad += unreadable
+            write_table(recordings, "recordings", rows)
+        split(grid.split_spec(name), recordings, splits)
         parts = read_json(splits)["tasks"]
         tasks = {}
         for task, options in found.tasks.items():
@@ -180,8 +196,48 @@ def check(dataset: Dataset | Grid) -> Checked:
     return Checked(
         dataset=name,
         subjects=len({row["subject"] for row in rows}),
+        unit=found.unit,
         recordings=len(rows),
         left_out=dict(sorted(Counter(row["reason"] for row in bad).items())),
         remarks=dict(sorted(Counter(row["reason"] for row in rows if row["reason"]).items())),
         tasks=tasks,
+        notes=notes,
+    )
+
+
+def _prepared(grid: Grid, rows: Sequence[Row], folder: Path) -> tuple[list[Row], list[Row], list[str]]:
+    """Lay out the first recording that can be read to its end; all share a space.
+
+    Returns
+    -------
+    rows, unreadable, notes
+        Recordings but for those that were tried and are damaged, these with the reason, and what to know.
+
+    Raises
+    ------
+    UserError
+        If the view or the cleaning does not fit the recordings, or none can be read to its end.
+    """
+    (dataset,) = grid.study.datasets
+    preparer = Preparer(grid.view_spec(dataset.dataset), folder / "prepared")
+    preparer.store.mkdir()
+    unreadable: list[Row] = []
+    for i, row in enumerate(rows):
+        try:
+            about = read_json(preparer.prepare(row) / "about.json")
+        except UnreadableError as error:
+            unreadable.append({**row, "status": "quarantined", "reason": str(error)})
+            continue
+        notes = []
+        if dataset.view.kind == "flatmap" and not row["space"]:
+            shown = 1 - about["constant_columns"] / about["columns"]
+            notes.append(
+                "the files name no space and are taken to be in MNI space by view flatmap: of its pixels "
+                f"{100 * shown:.0f} % lie where {row['path']} has signal; compare pictures of `medical show`"
+            )
+        return list(rows[i:]), unreadable, notes
+    first = unreadable[0]
+    raise UserError(
+        f"dataset '{dataset.dataset}': none of {len(rows)} recordings can be laid out; the first, {first['path']}: "
+        f"{first['reason']}"
     )

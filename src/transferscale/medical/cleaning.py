@@ -19,6 +19,12 @@ Float32 = npt.NDArray[np.float32]
 
 # Fewer volumes than this left by scrubbing say nothing of a mean and an SD.
 FEWEST_KEPT = 3
+# Degrees of freedom that regression must leave: this many, and this share of the volumes kept. With fewer, what is
+# left of a column is rounding, blown up by standardising, or a handful of numbers that say nothing of a person.
+FEWEST_FREE = 10
+FEWEST_FREE_SHARE = 0.1
+# An SD below this share of the recorded one is rounding.
+NOTHING_LEFT = 1e-6
 # Window of the resampling filter. With scipy's default, Kaiser of 5, gains are off by up to 0.14 %, here by 0.01 %.
 ANTI_ALIASING = ("kaiser", 8.0)
 
@@ -36,10 +42,12 @@ class Cleaned:
     tr_s
         Repetition time, seconds.
     constant
-        (columns,) constant as recorded, so zero throughout.
+        (columns,) constant as recorded or once cleaned, so zero throughout.
     moments
         (2, columns): mean as recorded, and SD after cleaning, by which a standardised column was divided; over the
         volumes that were kept.
+    freedom
+        Degrees of freedom that regression and filter leave.
     """
 
     series: Float32
@@ -47,6 +55,7 @@ class Cleaned:
     tr_s: float
     constant: npt.NDArray[np.bool_]
     moments: Float32
+    freedom: int
 
 
 def clean_run(
@@ -82,9 +91,10 @@ def clean_run(
     UserError
         If a cut-off does not fit the repetition time.
     UnreadableError
-        If too few volumes are kept.
+        If too few volumes or degrees of freedom are left.
     """
     check_cut_offs(clean, tr_s)
+    freedom = degrees_of_freedom(len(series), clean, tr_s, regressors)
     time = timing(len(series), tr_s, clean)
     recorded: Float64 = np.asarray(series[time.discard :], dtype=np.float64)
     kept = np.ones(len(recorded), dtype=bool) if regressors is None else regressors.kept[time.discard :]
@@ -92,7 +102,7 @@ def clean_run(
         raise UnreadableError(f"scrubbing keeps {np.count_nonzero(kept)} of {len(kept)} volumes")
     used = recorded if kept.all() else recorded[kept]
     constant = np.ptp(used, axis=0) == 0
-    mean = used.mean(axis=0)
+    mean, spread = used.mean(axis=0), used.std(axis=0, ddof=1)
     confounds = None if regressors is None or regressors.values is None else regressors.values[time.discard :]
     cleaned = _denoise(recorded, kept, confounds, clean, tr_s)
     if not kept.all():
@@ -106,11 +116,68 @@ def clean_run(
         kept = kept[time.nearest()]
     used = cleaned if kept.all() else cleaned[kept]
     deviation = used.std(axis=0, ddof=1)
+    constant |= deviation <= NOTHING_LEFT * spread
     if clean["standardize"]:
-        cleaned = (cleaned - used.mean(axis=0)) / np.where(constant | (deviation == 0), 1.0, deviation)
+        cleaned = (cleaned - used.mean(axis=0)) / np.where(constant, 1.0, deviation)
     out: Float32 = np.where(constant, 0.0, cleaned).astype(np.float32)
     moments = np.stack([mean, np.where(constant, 0.0, deviation)]).astype(np.float32)
-    return Cleaned(out, kept, time.tr_s, constant, moments)
+    return Cleaned(out, kept, time.tr_s, constant, moments, freedom)
+
+
+def degrees_of_freedom(
+    n_volumes: int, clean: Mapping[str, Any], tr_s: float, regressors: "Regressors | None" = None
+) -> int:
+    """Degrees of freedom that are left of a run: volumes kept, less the rank of mean, trend, confounds and cosines; of
+    a Butterworth filter's, the share of frequencies that it passes.
+
+    Parameters
+    ----------
+    n_volumes
+        Volumes as recorded.
+    clean, tr_s, regressors
+        As :func:`clean_run` has them.
+
+    Raises
+    ------
+    UnreadableError
+        If confounds or a filter leave fewer than ``FEWEST_FREE``, or than ``FEWEST_FREE_SHARE`` of the volumes kept.
+    """
+    discard = clean["discard"]
+    volumes = max(0, n_volumes - discard)
+    kept = np.ones(volumes, dtype=bool) if regressors is None else regressors.kept[discard:]
+    at = np.arange(volumes, dtype=np.float64)
+    columns = [np.ones((volumes, 1))] + ([at[:, None]] if clean["detrend"] else [])
+    confounds = 0
+    if regressors is not None and regressors.values is not None:
+        columns.append(regressors.values[discard:])
+        confounds = regressors.values.shape[1]
+    filtered = clean["high_pass_hz"] is not None or clean["low_pass_hz"] is not None
+    cosines = filtered and clean["filter"] == "cosine"
+    if cosines and volumes:
+        from nilearn.signal import create_cosine_drift
+
+        columns.append(create_cosine_drift(clean["high_pass_hz"], at * tr_s)[:, :-1])
+    design = np.hstack(columns)[kept]
+    # Confounds come in millimetres and in signal units; rank is told from columns of one length.
+    length = np.linalg.norm(design, axis=0)
+    rank = int(np.linalg.matrix_rank(design / np.where(length == 0, 1.0, length))) if len(design) else 0
+    left = len(design) - rank
+    if filtered and not cosines:
+        nyquist = 0.5 / tr_s
+        passed = min(clean["low_pass_hz"] or nyquist, nyquist) - (clean["high_pass_hz"] or 0.0)
+        left = int(left * passed / nyquist)
+    needed = max(FEWEST_FREE, int(np.ceil(FEWEST_FREE_SHARE * len(design))))
+    # A run too short for a cosine loses nothing to the filter.
+    something = design.shape[1] > 1 + clean["detrend"] or (filtered and not cosines)
+    if something and left < needed:
+        taken = [f"{confounds} confounds"] * bool(confounds) + ["the filter"] * filtered
+        lower = ["clean.confounds (motion: basic, n_compcor: 5)"] * bool(confounds)
+        lower += ["the cut-offs of the filter"] * (filtered and not confounds)
+        raise UnreadableError(
+            f"{' and '.join(taken)} leave {left} degrees of freedom of {len(design)} volumes, fewer than {needed}; "
+            f"lower {lower[0]}"
+        )
+    return left
 
 
 def check_cut_offs(clean: Mapping[str, Any], tr_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from transferscale.medical.recording import Float64, UnreadableError
+from transferscale.medical.recording import Float64, Stretch, UnreadableError
 
 MOTION = "framewise_displacement"
 
@@ -33,7 +33,9 @@ class Regressors:
     kept: npt.NDArray[np.bool_]
 
 
-def confounds_of(path: Path | None, options: Mapping[str, Any], n_volumes: int) -> Regressors:
+def confounds_of(
+    path: Path | None, options: Mapping[str, Any], n_volumes: int, stretch: Stretch | None = None
+) -> Regressors:
     """Confounds by :func:`nilearn.interfaces.fmriprep.load_confounds`, every threshold given.
 
     The first row of derivatives, which is n/a, is given the value of the second (as nilearn does). Volumes
@@ -47,6 +49,8 @@ def confounds_of(path: Path | None, options: Mapping[str, Any], n_volumes: int) 
         Spec of ``study.cleaning.Confounds``.
     n_volumes
         Volumes of the recording.
+    stretch
+        Which volumes of its run they are; the other rows of the table are not seen by anything.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def confounds_of(path: Path | None, options: Mapping[str, Any], n_volumes: int) 
     """
     if path is None:
         raise UnreadableError("no confounds table, which clean.confounds needs")
-    rows_and_motion(path, n_volumes)
+    lines = _lines(path, n_volumes, stretch)
     from nilearn.interfaces.fmriprep import load_confounds
 
     strategy = list(options["strategy"])
@@ -63,7 +67,7 @@ def confounds_of(path: Path | None, options: Mapping[str, Any], n_volumes: int) 
         # nilearn finds the table by the name of an image beside it; under a name of our own any table serves.
         with tempfile.TemporaryDirectory(prefix="confounds") as folder:
             prefix = Path(folder) / "sub-x_desc-confounds_timeseries"
-            prefix.with_suffix(".tsv").symlink_to(path.resolve())
+            prefix.with_suffix(".tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
             if (described := path.with_suffix(".json")).is_file():
                 prefix.with_suffix(".json").symlink_to(described.resolve())
             table, sample = load_confounds(
@@ -100,7 +104,7 @@ def confounds_of(path: Path | None, options: Mapping[str, Any], n_volumes: int) 
     return Regressors(values, names, kept)
 
 
-def rows_and_motion(path: Path, n_volumes: int) -> float | None:
+def rows_and_motion(path: Path, n_volumes: int, stretch: Stretch | None = None) -> float | None:
     """Check that a confounds table has a row a volume; its mean framewise displacement in mm, ``None`` without.
 
     Raises
@@ -108,15 +112,7 @@ def rows_and_motion(path: Path, n_volumes: int) -> float | None:
     UnreadableError
         If it cannot be read, or has another number of rows than there are volumes.
     """
-    try:
-        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except FileNotFoundError:
-        raise UnreadableError(f"confounds {path.name}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableError(f"confounds {path.name} cannot be read ({error})") from None
-    rows = max(len(lines) - 1, 0)
-    if rows != n_volumes:
-        raise UnreadableError(f"confounds {path.name} has {rows} rows, the image {n_volumes} volumes")
+    lines = _lines(path, n_volumes, stretch)
     header = [name.strip() for name in lines[0].split("\t")]
     if MOTION not in header:
         return None
@@ -129,3 +125,25 @@ def rows_and_motion(path: Path, n_volumes: int) -> float | None:
             continue
     finite = [v for v in values if np.isfinite(v)]
     return float(np.mean(finite)) if finite else None
+
+
+def _lines(path: Path, n_volumes: int, stretch: Stretch | None) -> list[str]:
+    """The header and the rows of a recording.
+
+    Raises
+    ------
+    UnreadableError
+        If the table cannot be read, or has another number of rows than its run has volumes.
+    """
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except FileNotFoundError:
+        raise UnreadableError(f"confounds {path.name}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"confounds {path.name} cannot be read ({error})") from None
+    rows, volumes = max(len(lines) - 1, 0), stretch.of if stretch else n_volumes
+    if rows != volumes:
+        raise UnreadableError(f"confounds {path.name} has {rows} rows, the image {volumes} volumes")
+    if stretch is None:
+        return lines
+    return [lines[0], *lines[1 + stretch.first : 1 + stretch.first + stretch.volumes]]

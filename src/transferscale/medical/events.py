@@ -4,10 +4,10 @@ import csv
 import gzip
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transferscale.medical.recording import UnreadableError
+from transferscale.medical.recording import Stretch, UnreadableError
 
 MISSING = ("", "n/a")
 
@@ -86,3 +86,24 @@ def within(events: Sequence[Event], seconds: float) -> tuple[list[Event], int]:
     """Events that begin before the end of a run of ``seconds``, and the number of those past it."""
     kept = [event for event in events if event.onset_s < seconds]
     return kept, len(events) - len(kept)
+
+
+def events_of(
+    path: Path, n_volumes: int, tr_s: float, stretch: Stretch | None = None
+) -> tuple[list[Event], int]:
+    """Events of a recording, onsets from its first volume, and the number of those past the end of the run.
+
+    Of a stretch, those of the whole run: a window belongs to the stretch that it lies in, wherever its event began.
+    Those past the end of the run are counted once, for its first stretch.
+
+    Raises
+    ------
+    UnreadableError
+        As :func:`read_events`.
+    """
+    events = read_events(path)
+    if stretch is None:
+        return within(events, n_volumes * tr_s)
+    inside, past_end = within(events, stretch.of * tr_s)
+    moved = [replace(event, onset_s=event.onset_s - stretch.first * tr_s) for event in inside]
+    return moved, past_end if stretch.number == 1 else 0

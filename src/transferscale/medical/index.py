@@ -6,19 +6,23 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from transferscale.artefacts import Stopwatch, sha256_file, write_provenance
 from transferscale.errors import UserError, nearest
-from transferscale.medical.confounds import confounds_of
-from transferscale.medical.events import Event, read_events, within
+from transferscale.medical.atlas_space import check_atlas
+from transferscale.medical.cleaning import check_cut_offs, degrees_of_freedom
+from transferscale.medical.confounds import Regressors, confounds_of
+from transferscale.medical.events import Event, events_of
 from transferscale.medical.labels import PREFIX, label_subjects, one_row_a_subject
 from transferscale.medical.participants import Participants, read_participants
 from transferscale.medical.readers import open_reader
-from transferscale.medical.recording import Facts, Found, Reader, UnreadableError
+from transferscale.medical.readers.repetition import TR_TOLERANCE
+from transferscale.medical.recording import Facts, Found, Reader, Stretch, UnreadableError, denied
 from transferscale.medical.windows import usable_windows
+from transferscale.study.checks import from_here
 from transferscale.study.condition import Condition
 from transferscale.tables import write_table
 
@@ -92,10 +96,13 @@ def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
     except UserError as error:
         raise UserError(f"{dataset.named}: {error}") from None
     rows = [_row(dataset, found) for found in everything]
-    _one_space(rows)
+    one_space(rows)
     good = [row for row in rows if row["status"] == "ok"]
     _check_share(dataset, good, [row for row in rows if row["status"] == "quarantined"])
-    if spec["unit"] == "run":
+    _check_one_rate(dataset, good)
+    _note_masks(good)
+    atlas_note = _check_atlas(dataset, good[0]["space"])
+    if spec["unit"] != "subject":
         _units(dataset, good)
     for name, task in spec["tasks"].items():
         where = dataset.table.path if dataset.table is not None else dataset.root
@@ -105,9 +112,10 @@ def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
     left_out = [row for row in rows if row["status"] != "ok"]
     write_table(quarantine, "recordings", [_public(row) for row in left_out])
     write_table(recordings, "recordings", [_public(row) for row in good])
-    notes = [f"{row['path']}: {row['reason']}" for row in good if row["reason"]] + _orientations(good)
+    notes = [f"{row['path']}: {row['reason']}" for row in good if row["reason"]]
+    notes += [*_orientations(good), *atlas_note]
     if notes:
-        more = f" (and {len(notes) - 1} more in {recordings})" if len(notes) > 1 else ""
+        more = f" (and {len(notes) - 1} more in {recordings.name})" if len(notes) > 1 else ""
         print(f"warning: {notes[0]}{more}", file=sys.stderr)
     excluded = sum(row["status"] == "excluded" for row in left_out)
     write_provenance(
@@ -123,11 +131,11 @@ def index(spec: Mapping[str, Any], recordings: Path, quarantine: Path) -> None:
 def _open(spec: Mapping[str, Any]) -> Dataset:
     root = Path(spec["root"])
     if not root.is_dir():
-        raise UserError(f"dataset '{spec['dataset']}': key 'root': no folder {root}; correct the path")
+        raise UserError(f"dataset '{spec['dataset']}': key 'root': no folder {root}; {from_here(root)}")
     table = None
     if spec["participants"] is not None:
-        table = read_participants(root / spec["participants"], spec["subject_column"])
-    reader = open_reader(spec["recordings"], root, table)
+        table = read_participants(root / spec["participants"], spec["subject_column"], spec["missing"])
+    reader = open_reader(spec["recordings"], root, table, spec["stretches"])
     return Dataset(spec, root, table, reader, _columns(spec, table), _conditions(spec, table))
 
 
@@ -183,10 +191,10 @@ def _row(dataset: Dataset, found: Found) -> Row:
         "task": found.task,
         "run": found.run,
         "site": (person.get(spec["site_column"]) if spec["site_column"] else None) or "",
-        "family_group": (person.get(spec["family_column"]) if spec["family_column"] else None)
-        or found.subject,
+        "family_group": _family(spec, person, found.subject),
         "path": path,
         "part": found.part,
+        "stretch": json.dumps(asdict(found.stretch)) if found.stretch else None,
         "files": json.dumps(dict(found.files), sort_keys=True),
         "status": "ok",
         "reason": "",
@@ -218,7 +226,16 @@ def _row(dataset: Dataset, found: Found) -> Row:
             row["reason"] = "; ".join(part for part in (facts.note, _windows(dataset, found, facts)) if part)
     except UnreadableError as error:
         row |= {"status": "quarantined", "reason": str(error)}
+    except OSError as error:
+        row |= {"status": "quarantined", "reason": denied(error)}
     return row
+
+
+def _family(spec: Mapping[str, Any], person: Mapping[str, str | None], subject: str) -> str:
+    """Who stays together; somebody without a family is marked, for a family may be called as they are."""
+    if spec["family_column"] is None:
+        return subject
+    return person.get(spec["family_column"]) or f"subject:{subject}"
 
 
 def _bytes(root: Path, found: Found) -> int | None:
@@ -255,15 +272,19 @@ def _windows(dataset: Dataset, found: Found, facts: Facts) -> str:
     if spec["windows"]["events"] is not None:
         if "events" not in found.files:
             raise UnreadableError("no events table, which windows.events needs")
-        every = read_events(dataset.root / found.files["events"])
-        events, past_end = within(every, facts.n_volumes * facts.tr_s)
-    kept = None
+        path = dataset.root / found.files["events"]
+        events, past_end = events_of(path, facts.n_volumes, facts.tr_s, found.stretch)
+    regressors: Regressors | None = None
     if spec["clean"]["confounds"] is not None:
         table = dataset.root / found.files["confounds"] if "confounds" in found.files else None
-        kept = confounds_of(table, spec["clean"]["confounds"], facts.n_volumes).kept
+        regressors = confounds_of(table, spec["clean"]["confounds"], facts.n_volumes, found.stretch)
+    kept = None if regressors is None else regressors.kept
     if not usable_windows(spec, facts.n_volumes, facts.tr_s, kept, events):
         raise UnreadableError(_no_window(spec, facts, events, past_end, kept is not None and not kept.all()))
-    return f"{_late(past_end)} ({facts.n_volumes * facts.tr_s:g} s)" if past_end else ""
+    check_cut_offs(spec["clean"], facts.tr_s)
+    degrees_of_freedom(facts.n_volumes, spec["clean"], facts.tr_s, regressors)
+    run = found.stretch.of if found.stretch else facts.n_volumes
+    return f"{_late(past_end)} ({run * facts.tr_s:g} s)" if past_end else ""
 
 
 def _late(number: int) -> str:
@@ -276,6 +297,8 @@ def _no_window(
     windows = spec["windows"]
     if windows["events"] is not None:
         late = f"; {_late(past_end)}" if past_end else ""
+        if windows["events"]["pauses"]:
+            return f"no window of {windows['volumes']} volumes lies wholly in an event or a pause{late}"
         return f"no window of {windows['volumes']} volumes fits after any of {len(events)} events{late}"
     if scrubbed:
         return "no window is left after scrubbing"
@@ -285,7 +308,7 @@ def _no_window(
     return f"{facts.n_volumes} volumes{of} are too few for one window, which needs {needed}"
 
 
-def _one_space(rows: Sequence[Row]) -> None:
+def one_space(rows: Sequence[Row]) -> None:
     """Quarantine recordings that are in another space than most, or, where shapes matter, of another shape.
 
     Volumes of a template space are compared in millimetres, so their shapes and orientations may differ.
@@ -313,6 +336,39 @@ def _majority(rows: Sequence[Row], what: Callable[[Row], str]) -> None:
             row |= {"status": "quarantined", "reason": reason}
 
 
+def _check_one_rate(dataset: Dataset, rows: Sequence[Row]) -> None:
+    """Refuse recordings whose windows would be of different lengths in seconds."""
+    if dataset.spec["clean"]["resample_s"] is not None:
+        return
+    fast, slow = (find(rows, key=lambda row: row["tr_s"]) for find in (min, max))
+    if slow["tr_s"] - fast["tr_s"] > TR_TOLERANCE * fast["tr_s"]:
+        raise UserError(
+            f"{dataset.named}: {_name(fast)} has a volume every {fast['tr_s']:g} s, {_name(slow)} every "
+            f"{slow['tr_s']:g} s, so their windows would not be of one length; set clean.resample_s "
+            f"({slow['tr_s']:g}), or leave some out by include, as in 'tr_s <= {fast['tr_s']:g}'"
+        )
+
+
+def _note_masks(rows: Sequence[Row]) -> None:
+    """Note on recordings without a mask where others have one: their columns take in what lies around the brain."""
+    bare = [row for row in rows if "mask" not in row["_found"].files]
+    for row in bare if len(bare) < len(rows) else ():
+        row["reason"] = "; ".join(
+            part for part in (row["reason"], "no mask beside it, others have one") if part
+        )
+
+
+def _check_atlas(dataset: Dataset, space: str) -> list[str]:
+    recordings = dataset.spec["recordings"]
+    if recordings.get("atlas") is None:
+        return []
+    try:
+        note = check_atlas(recordings["atlas"], recordings["atlas_space"], space, recordings["kind"])
+    except UserError as error:
+        raise UserError(f"{dataset.named}: {error}") from None
+    return [note] if note else []
+
+
 def _orientations(rows: Sequence[Row]) -> list[str]:
     counts = Counter(row["orientation"] for row in rows)
     if len(counts) < 2:
@@ -322,7 +378,7 @@ def _orientations(rows: Sequence[Row]) -> list[str]:
 
 
 def _units(dataset: Dataset, rows: Sequence[Row]) -> None:
-    """Make every run a unit of its own: its subject is named by what tells a person's recordings apart."""
+    """Make every run or stretch a unit of its own: its subject is named by what tells a person's recordings apart."""
     people: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         people[row["subject"]].append(row)
@@ -332,7 +388,10 @@ def _units(dataset: Dataset, rows: Sequence[Row]) -> None:
             for column, key in (("session", "ses"), ("task", "task"), ("run", "run"))
             if len({row[column] for row in own}) > 1 or (column == "run" and own[0]["run"])
         ]
-        names = ["_".join([person, *(f"{key}-{row[column]}" for column, key in apart)]) for row in own]
+        names = [
+            "_".join([person, *(f"{key}-{row[column]}" for column, key in apart), *_stretch(row)])
+            for row in own
+        ]
         twice = [row["path"] for row, name in zip(own, names, strict=True) if names.count(name) > 1]
         if twice:
             raise UserError(
@@ -341,6 +400,11 @@ def _units(dataset: Dataset, rows: Sequence[Row]) -> None:
             )
         for row, name in zip(own, names, strict=True):
             row |= {"subject": name, "family_group": name}
+
+
+def _stretch(row: Row) -> list[str]:
+    stretch: Stretch | None = row["_found"].stretch
+    return [stretch.name] if stretch else []
 
 
 def _name(row: Row) -> str:
@@ -365,13 +429,13 @@ def _hash_alike(dataset: Dataset, rows: Sequence[Row]) -> None:
     """Fill ``sha256`` where two files have the same size and the same middle: only those can be copies of each other.
 
     Files that are not packed all have one size, and reading them whole would take as long as preparing the view.
-    Of a recording in a file of several it is the hash of its values.
+    Of a recording in a file of several, and of a stretch, it is the hash of its values.
     """
     sizes = Counter(row["bytes"] for row in rows)
     alike: dict[tuple[int, bytes], list[Row]] = defaultdict(list)
     for row in rows:
         row["sha256"] = None
-        if row["part"] is not None:
+        if row["part"] is not None or row["stretch"] is not None:
             digest = hashlib.sha256()
             for block in dataset.reader.open(row["_found"]).blocks():
                 digest.update(block.tobytes())

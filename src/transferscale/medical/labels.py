@@ -67,7 +67,9 @@ def labels(recordings: Path, task: Mapping[str, Any]) -> Labels:
     from transferscale.tables import read_table
 
     rows = read_table(recordings, "recordings").to_pylist()
-    return label_subjects(one_row_a_subject(rows), task, f"{recordings}: target '{task['target']}'")
+    return label_subjects(
+        one_row_a_subject(rows), task, f"dataset '{rows[0]['dataset']}': target '{task['target']}'"
+    )
 
 
 def one_row_a_subject(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

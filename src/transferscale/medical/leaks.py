@@ -2,8 +2,9 @@
 
 Looked for, beside what :mod:`transferscale.medical.audit` finds in the tables:
 
-- near-identical recordings under two subjects' names: the same series, rescaled or with noise (correlation at lag 0 of
-  what changes from volume to volume), or moved in time (correlation of their connectivity, less the group's mean);
+- near-identical recordings under two subjects' names: the same series, rescaled, with noise, moved in time or cut
+  (correlation of what changes from volume to volume, at any lag), or at another rate (correlation of their
+  connectivity, less the group's mean; compared only among enough recordings of enough columns);
 - statistics of normalisation that are not the recording's own, so that test subjects had a part in them;
 - windows of one recording on both sides of a fold.
 """
@@ -29,8 +30,10 @@ SAME_SERIES = 0.7
 SAME_CONNECTIVITY = 0.9
 # Below so many recordings their mean is no group's; a handful of columns is connected alike in anybody.
 FEWEST, FEWEST_COLUMNS = 8, 20
-# Columns compared: enough to tell people apart, few enough for thousands of recordings.
-SERIES_COLUMNS, CONNECTIVITY_COLUMNS = 256, 64
+# Columns and volumes compared: enough to tell people apart, few enough for thousands of recordings.
+SERIES_COLUMNS, CONNECTIVITY_COLUMNS, MOST_VOLUMES = 16, 64, 2048
+# Recordings compared with all others in one product.
+AT_ONCE = 8
 # How far mean and SD of a standardised column may be from 0 and 1, over the volumes that are used.
 STANDARD = 0.05
 
@@ -61,7 +64,7 @@ def audit_view(splits: Path, recordings: Path, folder: Path, out: Path) -> None:
     found = {
         "hash": content["hash"],
         "recordings": len(view.recordings),
-        **_no_copies(view, "series at lag 0", SAME_SERIES, *series_likeness(view)),
+        **_no_copies(view, "series", SAME_SERIES, *series_likeness(view)),
         **_no_copies(view, "connectivity", SAME_CONNECTIVITY, *connectivity_likeness(view)),
     }
     write_json(out, found)
@@ -98,7 +101,7 @@ def _own_statistics(view: View) -> None:
         return
     for entry, (_, series) in zip(view.recordings, view.runs(), strict=True):
         varying = series.std(axis=0) > 0
-        mean, sd = series[:, varying].mean(axis=0), series[:, varying].std(axis=0)
+        mean, sd = series[:, varying].mean(axis=0), series[:, varying].std(axis=0, ddof=1)
         off = max(float(np.abs(mean).max(initial=0)), float(np.abs(sd - 1).max(initial=0)))
         if off > STANDARD:
             raise UserError(
@@ -128,40 +131,40 @@ def _no_copies(
 
 
 def series_likeness(view: View) -> tuple[Float32, npt.NDArray[np.bool_]]:
-    """Correlation of all recordings' changes over the volumes that both have, and which pairs were compared.
+    """Largest correlation of all recordings' changes at any lag, and which pairs were compared.
 
-    Changes from volume to volume, because two people's slow drifts may well go together. Recordings of unlike length
-    are compared over the shorter one's.
+    Changes from volume to volume, because two people's slow drifts may well go together. Of two recordings of unlike
+    length the shorter one may lie anywhere in the longer.
     """
     columns = spread(view.series.shape[1], SERIES_COLUMNS)
-    entries = view.recordings
-    lengths = np.array([entry["volumes"] for entry in entries])
-    likeness = np.zeros((len(entries), len(entries)), dtype=np.float32)
-    for length in np.unique(lengths):
-        own, longer = np.flatnonzero(lengths == length), np.flatnonzero(lengths >= length)
-        flat = np.stack(
-            [
-                unit(
-                    np.diff(
-                        view.series[entries[k]["start"] : entries[k]["start"] + length][:, columns], axis=0
-                    )
-                )
-                for k in longer
-            ]
+    changes = [
+        unit(
+            np.diff(
+                view.series[entry["start"] : entry["start"] + entry["volumes"]][:MOST_VOLUMES, columns],
+                axis=0,
+            )
         )
-        alike = flat[np.isin(longer, own)] @ flat.T
-        likeness[np.ix_(own, longer)] = alike
-        likeness[np.ix_(longer, own)] = alike.T
+        for entry in view.recordings
+    ]
+    energy = np.array([float((change**2).sum()) for change in changes], dtype=np.float32)
+    size = 2 ** int(np.ceil(np.log2(2 * max(len(change) for change in changes))))
+    # (frequencies, recordings, columns): the products of a frequency are one matrix product.
+    spectra = np.stack([np.fft.rfft(change, size, axis=0) for change in changes], axis=1).astype(np.complex64)
+    likeness = np.zeros((len(changes), len(changes)), dtype=np.float32)
+    for first in range(0, len(changes), AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        products = spectra[:, some].conj() @ spectra.transpose(0, 2, 1)
+        lagged = np.fft.irfft(products, size, axis=0).max(axis=0)
+        likeness[some] = lagged / np.maximum(np.minimum.outer(energy[some], energy), 1e-12)
     return likeness, np.ones_like(likeness, dtype=bool)
 
 
 def unit(series: Float32) -> Float32:
-    """Columns centred and scaled to one length, flattened to a vector of length one; constant columns are zero."""
+    """Columns centred, at a variance of one; constant columns are zero."""
     centred = series - series.mean(axis=0)
-    size = np.sqrt((centred**2).sum(axis=0))
-    scaled = centred / np.where(size > 0, size, 1)
-    flat: Float32 = (scaled / max(1.0, np.sqrt(np.count_nonzero(size)))).astype(np.float32).ravel()
-    return flat
+    size = centred.std(axis=0)
+    scaled: Float32 = (centred / np.where(size > 0, size, 1)).astype(np.float32)
+    return scaled
 
 
 def connectivity_likeness(view: View) -> tuple[Float32, npt.NDArray[np.bool_]]:

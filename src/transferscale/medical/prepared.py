@@ -2,27 +2,28 @@
 
 The store lies beside the view (``.prepared/<kind>/<key>/``) and no rule declares it, so that a view that is built again
 prepares only what is new. The key covers the options, the recording's row and the size and time of change of every file
-it was read from. One recording's folder holds
+it was read from: image, mask, confounds with their JSON, events, atlas, coordinates. One recording's folder holds
 
 - ``clips.npy``: its windows as clips, float32 (windows, volumes, size, size); the view links to it;
 - ``series.npy``: its cleaned columns, float32 (volumes, columns);
 - ``moments.npy``: see :class:`transferscale.medical.cleaning.Cleaned`;
 - ``layout.npy``: column shown at each pixel, int32 (size, size);
-- ``about.json``: everything else.
+- ``about.json``: everything else, and the sizes of the other files: a folder with others is damaged, and made again.
 """
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from transferscale.artefacts import atomic, fingerprint, write_json
+from transferscale.artefacts import atomic_once, fingerprint, read_json, write_json
 from transferscale.clips.rows import write_rows
 from transferscale.errors import UserError
 from transferscale.medical.cleaning import Cleaned, clean_run
-from transferscale.medical.events import Event, read_events, within
+from transferscale.medical.events import Event, events_of
 from transferscale.medical.layout import lay_out
 from transferscale.medical.readers import found_of, open_reader
 from transferscale.medical.recording import Grid, Reader, UnreadableError
@@ -49,7 +50,7 @@ class Preparer:
 
     def __init__(self, spec: Mapping[str, Any], store: Path) -> None:
         self.spec, self.store, self.root = spec, store, Path(spec["root"])
-        self.reader: Reader = open_reader(spec["recordings"], self.root, None)
+        self.reader: Reader = open_reader(spec["recordings"], self.root, None, spec["stretches"])
         named = (spec["recordings"].get("atlas"), spec["recordings"].get("coordinates"))
         flat = (spec["view"].get("left"), spec["view"].get("right"))
         self._shared = {
@@ -59,8 +60,8 @@ class Preparer:
 
     def folder(self, row: Row) -> Path:
         """Where a recording is, or will be."""
-        own = {key: row[key] for key in ("path", "part", "n_volumes", "tr_s", "space")}
-        files = [[role, *self._state(path)] for role, path in sorted(json.loads(row["files"]).items())]
+        own = {key: row[key] for key in ("path", "part", "stretch", "n_volumes", "tr_s", "space")}
+        files = [[role, *self._state(path)] for role, path in sorted(_read_from(self.root, row).items())]
         return self.store / fingerprint({**self._shared, "recording": own, "of": files}, length=20)
 
     def _state(self, path: str) -> list[Any]:
@@ -77,20 +78,19 @@ class Preparer:
 
         Raises
         ------
+        UnreadableError
+            If it cannot be read to its end, or has no window left.
         UserError
-            If it cannot be read to its end, has no window left, or does not fit the view.
+            If it does not fit the view.
         """
         folder = self.folder(row)
-        if (folder / "about.json").is_file():
+        if is_whole(folder):
             return folder
-        try:
-            with atomic(folder) as temporary:
-                temporary.mkdir()
-                self._write(row, temporary)
-        except UnreadableError as error:
-            raise UserError(
-                f"{self.root / row['path']}: {error}; move it away and index again, so that it is quarantined"
-            ) from None
+        if folder.exists():
+            shutil.rmtree(folder)
+        with atomic_once(folder) as temporary:
+            temporary.mkdir()
+            self._write(row, temporary)
         return folder
 
     def _write(self, row: Row, folder: Path) -> None:
@@ -111,12 +111,12 @@ class Preparer:
 
             table = found.files.get("confounds")
             path = None if table is None else self.root / table
-            regressors = confounds_of(path, spec["clean"]["confounds"], signal.n_volumes)
+            regressors = confounds_of(path, spec["clean"]["confounds"], signal.n_volumes, found.stretch)
         events: list[Event] = []
         past_end = 0
         if spec["windows"]["events"] is not None:
-            seconds = signal.n_volumes * row["tr_s"]
-            events, past_end = within(read_events(self.root / found.files["events"]), seconds)
+            path = self.root / found.files["events"]
+            events, past_end = events_of(path, signal.n_volumes, row["tr_s"], found.stretch)
         cleaned = clean_run(columns, spec["clean"], row["tr_s"], regressors)
         if cleaned.constant.all():
             raise UnreadableError("every parcel is constant" if kind == "roi" else "every pixel is constant")
@@ -143,10 +143,32 @@ class Preparer:
                 # Of a picture, hundreds of pixels outside the brain are constant: their number is enough.
                 "constant_columns": len(constant),
                 **({"constant_parcels": constant.tolist()} if kind == "roi" else {}),
+                "degrees_of_freedom": cleaned.freedom,
                 "events_past_end": past_end,
                 "confounds": [] if regressors is None else list(regressors.names),
+                "bytes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
             },
         )
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a prepared recording is there, every file with the size that it was written with."""
+    try:
+        sizes: Mapping[str, int] = read_json(folder / "about.json")["bytes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (UserError, OSError, KeyError):
+        return False
+
+
+def _read_from(root: Path, row: Row) -> dict[str, str]:
+    """Role -> path under root of every file that a recording is prepared from."""
+    files: dict[str, str] = json.loads(row["files"])
+    if "confounds" in files:
+        # It says which CompCor components are of which mask.
+        described = Path(files["confounds"]).with_suffix(".json")
+        if (root / described).is_file():
+            files["confounds.json"] = described.as_posix()
+    return files
 
 
 def _write_clips(

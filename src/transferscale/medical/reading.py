@@ -82,13 +82,17 @@ class View:
         windows: Float32 = np.asarray(self.series)[starts[:, None] + np.arange(volumes)]
         return windows
 
-    def runs(self) -> list[tuple[int, Float32]]:
-        """Every recording: index into ``subjects``, and its whole cleaned series (volumes, columns) without the volumes
-        that were scrubbed."""
-        return [(self._number[entry["subject"]], self._run(entry)) for entry in self.recordings]
+    def runs(self, bridged: bool = False) -> list[tuple[int, Float32]]:
+        """Every recording: index into ``subjects``, and its whole cleaned series (volumes, columns).
 
-    def _run(self, entry: Mapping[str, Any]) -> Float32:
+        Volumes that were scrubbed are left out, or, for what needs even steps, ``bridged`` between their neighbours.
+        """
+        return [(self._number[entry["subject"]], self._run(entry, bridged)) for entry in self.recordings]
+
+    def _run(self, entry: Mapping[str, Any], bridged: bool) -> Float32:
         series = self.series[entry["start"] : entry["start"] + entry["volumes"]]
+        if bridged:
+            return np.asarray(series)
         kept: Float32 = np.delete(series, entry["scrubbed"], axis=0)
         return kept
 

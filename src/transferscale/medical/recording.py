@@ -25,6 +25,39 @@ class UnreadableError(Exception):
     """A recording cannot be used; the message is the reason that the quarantine table shows."""
 
 
+def denied(error: OSError) -> str:
+    """Why a recording is quarantined of which the disk refuses a file (no permission, a broken mount)."""
+    name = Path(str(error.filename)).name if error.filename else "a file of it"
+    return f"{name} cannot be read ({error.strerror or error})"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Consecutive volumes of a run that are a recording of their own.
+
+    Attributes
+    ----------
+    number
+        Of the stretches of its run, from 1.
+    first
+        Its first volume in the run, from 0.
+    volumes
+        How many it has.
+    of
+        Volumes of the run.
+    """
+
+    number: int
+    first: int
+    volumes: int
+    of: int
+
+    @property
+    def name(self) -> str:
+        """As in ``stretch-03``."""
+        return f"stretch-{self.number:02d}"
+
+
 @dataclass(frozen=True)
 class Found:
     """A recording that was found, and nothing read of it yet.
@@ -40,6 +73,8 @@ class Found:
         Which recording of a file that holds several (row of a stack).
     problem
         Why it cannot be used, where that is known before reading (no file of a subject in the table, two masks).
+    stretch
+        Which volumes of the run it is, where runs are cut (``readers/stretches.py``); ``None``: all.
     """
 
     subject: str
@@ -49,6 +84,7 @@ class Found:
     files: Mapping[str, str] = field(default_factory=dict)
     part: int | None = None
     problem: str = ""
+    stretch: Stretch | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from transferscale.artefacts import atomic
 from transferscale.errors import UserError, nearest
 from transferscale.medical.confounds import MOTION
 from transferscale.medical.index import index
+from transferscale.medical.readers import stretch_of
 from transferscale.medical.reading import View
 from transferscale.medical.view import build
 from transferscale.study.grid import Grid
@@ -63,7 +65,8 @@ def show(grid: Grid, subject: str | None, views: Sequence[str], size: int | None
         folder = Path(temporary)
         index(grid.recordings_spec(name), folder / "all.parquet", folder / "quarantine.parquet")
         rows = read_table(folder / "all.parquet", "recordings").to_pylist()
-        row = _first(rows, subject, name)
+        left_out = read_table(folder / "quarantine.parquet", "recordings").to_pylist()
+        row = _first(rows, left_out, subject, name)
         write_table(folder / "recordings.parquet", "recordings", [row])
         for kind in views or [dataset.view.kind]:
             spec = grid.view_spec(name)
@@ -73,7 +76,7 @@ def show(grid: Grid, subject: str | None, views: Sequence[str], size: int | None
                 spec = Grid(grid.study.model_copy(update={"datasets": [other]})).view_spec(name)
             build({**spec, "size": size or spec["size"]}, folder / "recordings.parquet", folder / kind, 1)
             motion = displacement(Path(dataset.root), row)
-            picture = out / f"{name}_{kind}_{row['subject']}.png"
+            picture = out / f"{name}_{kind}_{_file_name(row['subject'])}.png"
             figure = draw(View(folder / kind), row, motion)
             with atomic(picture) as unfinished:
                 # No software version inside: the same data, the same bytes.
@@ -82,11 +85,24 @@ def show(grid: Grid, subject: str | None, views: Sequence[str], size: int | None
     return pictures
 
 
-def _first(rows: Sequence[Mapping[str, Any]], subject: str | None, name: str) -> dict[str, Any]:
+def _file_name(subject: str) -> str:
+    """A subject as part of a file's name: a table may write anything, slashes among it."""
+    return re.sub(r"[^\w-]+", "_", subject)
+
+
+def _first(
+    rows: Sequence[Mapping[str, Any]], left_out: Sequence[Mapping[str, Any]], subject: str | None, name: str
+) -> dict[str, Any]:
     """The first recording of a subject."""
     for row in sorted(rows, key=lambda row: (row["subject"], row["session"], row["run"], row["path"])):
         if subject in (None, row["subject"]):
             return dict(row)
+    for row in left_out:
+        if row["subject"] == subject:
+            raise UserError(
+                f"--subject: no recording of '{subject}' in dataset '{name}' is usable; {row['path'] or 'none found'}: "
+                f"{row['reason']}"
+            )
     raise UserError(
         f"--subject: dataset '{name}' has no usable recording of '{subject}'; "
         f"{nearest(subject or '', {row['subject'] for row in rows})}"
@@ -101,6 +117,8 @@ def displacement(root: Path, row: Mapping[str, Any]) -> Float | None:
     with (root / path).open(encoding="utf-8-sig", newline="") as stream:
         cells = [line.get(MOTION, "") for line in csv.DictReader(stream, delimiter="\t")]
     values = np.array([float(cell) if _is_number(cell) else np.nan for cell in cells])
+    if (stretch := stretch_of(row)) is not None:
+        values = values[stretch.first : stretch.first + stretch.volumes]
     return None if np.isnan(values).all() else values
 
 
@@ -133,7 +151,7 @@ def draw(view: View, row: Mapping[str, Any], motion: Float | None) -> "Figure":
 
 
 def _title(view: View, row: Mapping[str, Any], tr_s: float) -> str:
-    parts = [str(row["dataset"]), f"view {view.contract['view']}", str(row["path"])]
+    parts = [str(row["dataset"]), f"view {view.contract['view']}", str(row["subject"]), str(row["path"])]
     volumes = view.recordings[0]["volumes"]
     lengths = f"windows of {view.contract['windows']['volumes']} volumes: {len(view)}"
     space = f"space {row['space'] or 'not stated'}{SIDES.get(view.contract['view'], '')}"
@@ -215,7 +233,7 @@ def _draw_carpet(part: Any, series: Float, seconds: Float, scrubbed: Sequence[in
 
 
 def _draw_motion(axis: "Axes", motion: Float, tr_s: float) -> None:
-    """Framewise displacement over the whole run."""
+    """Framewise displacement over the whole recording."""
     axis.plot(np.arange(len(motion)) * tr_s, motion, color="black", linewidth=0.8)
     axis.axhline(FD_MM, color="tab:red", linewidth=0.8, linestyle="--")
     axis.set_xlim(0, len(motion) * tr_s)

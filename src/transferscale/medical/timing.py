@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from transferscale.errors import UserError
+
 # Relative difference of two repetition times below which there is nothing to resample.
 SAME_TR = 1e-4
-# Numbers in the ratio of two repetition times, as in 197/200.
-LARGEST_RATIO = 1000
+# Numbers in the ratio of two repetition times, as in 197/200: the larger ones only where the smaller are not exact
+# enough, for the filter grows with them.
+LARGEST_RATIOS = (1_000, 100_000)
+# Volumes by which the last of a run may be off in time.
+MOST_OFF = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,11 @@ class Timing:
 def timing(n_volumes: int, tr_s: float, clean: Mapping[str, Any]) -> Timing:
     """Timing of a recording under a cleaning (``study.cleaning.Cleaning``).
 
+    Raises
+    ------
+    UserError
+        If the recording cannot be brought to ``resample_s``.
+
     >>> timing(100, 2.0, {"discard": 4, "resample_s": 1.0}).volumes
     191
     """
@@ -54,6 +64,19 @@ def timing(n_volumes: int, tr_s: float, clean: Mapping[str, Any]) -> Timing:
     wanted = clean["resample_s"]
     if wanted is None or abs(wanted - tr_s) <= SAME_TR * tr_s:
         return Timing(clean["discard"], tr_s, tr_s, Fraction(1), left, left)
-    ratio = Fraction(tr_s / wanted).limit_denominator(LARGEST_RATIO)
+    ratio = _ratio(left, tr_s, wanted)
     volumes = int((left - 1) * ratio) + 1 if left else 0
     return Timing(clean["discard"], tr_s, wanted, ratio, left, volumes)
+
+
+def _ratio(volumes: int, tr_s: float, wanted: float) -> Fraction:
+    """``tr_s / wanted`` as a fraction of the smallest numbers that are exact enough over a run."""
+    exact = tr_s / wanted
+    for largest in LARGEST_RATIOS:
+        ratio = Fraction(exact).limit_denominator(largest)
+        if ratio and ratio.numerator <= largest and volumes * abs(float(ratio) - exact) <= MOST_OFF:
+            return ratio
+    raise UserError(
+        f"dataset: key 'clean.resample_s' is {wanted:g} s, but {volumes} volumes every {tr_s:g} s cannot be brought to "
+        f"that; choose a multiple of {tr_s:g} s"
+    )

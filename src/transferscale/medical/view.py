@@ -10,6 +10,8 @@ The folder of a view holds
 - ``moments.npy``: of every recording and column the mean as recorded and the SD that it was divided by, float32,
   (recordings, 2, columns);
 - ``layout.npy``: the column painted at each pixel, -1 where none, int32, (size, size);
+- ``recordings.parquet``, ``quarantine.parquet``: table ``recordings`` of what is in the view, which splits are made of,
+  and of what the index let pass but cannot be read to its end;
 - ``view.json``: the contract: units, orientation, repetition times, cleaning, layout rule.
 
 Every recording is prepared once (:mod:`transferscale.medical.prepared`); its shard is a hard link to what was
@@ -17,6 +19,7 @@ prepared, so the clips lie on the disk once. No more than one recording a thread
 depend on threads or chunks.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -27,23 +30,45 @@ from typing import Any
 
 import numpy as np
 
-from transferscale.artefacts import Stopwatch, atomic, read_json, write_json, write_provenance
+from transferscale.artefacts import (
+    Stopwatch,
+    atomic,
+    read_json,
+    remove_leftovers,
+    write_json,
+    write_provenance,
+)
 from transferscale.clips.rows import write_rows
 from transferscale.clips.store import write_store
 from transferscale.errors import UserError
 from transferscale.medical import layout as blocks
 from transferscale.medical.chunks import chunk_of
 from transferscale.medical.prepared import Preparer
+from transferscale.medical.readers import stretch_of
+from transferscale.medical.recording import UnreadableError
 from transferscale.tables import read_table, write_table
 
 Row = dict[str, Any]
 KEYS = ("subject", "session", "run", "site", "family_group")
 # What series.json says of a recording.
-FACTS = ("tr_s", "voxels_left_out", "constant_columns", "constant_parcels", "scrubbed", "events_past_end")
+FACTS = (
+    "tr_s",
+    "voxels_left_out",
+    "constant_columns",
+    "constant_parcels",
+    "scrubbed",
+    "degrees_of_freedom",
+    "events_past_end",
+)
 
 
-def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) -> None:
+def build(
+    spec: Mapping[str, Any], recordings: Path, out: Path, threads: int, quarantine: Path | None = None
+) -> None:
     """Read, clean and lay out every usable recording.
+
+    A recording that cannot be read to its end, or has nothing that varies, is quarantined: what the index read of it
+    was whole.
 
     Parameters
     ----------
@@ -55,11 +80,13 @@ def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) ->
         Folder to write, replaced as a whole.
     threads
         Recordings read at once; the result does not depend on it.
+    quarantine
+        What the index quarantined, which counts for ``max_quarantined``.
 
     Raises
     ------
     UserError
-        If a recording cannot be read to its end, or the clip is too small for the view.
+        If too many recordings are quarantined, or the clip is too small for the view.
     """
     watch = Stopwatch()
     rows = _rows(recordings)
@@ -67,7 +94,8 @@ def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) ->
         warning = f"dataset '{spec['dataset']}': files that name no space are taken to be in MNI space by view flatmap"
         print(f"warning: {warning}", file=sys.stderr)
     preparer = Preparer(spec, store_of(out.parent, spec))
-    folders = _prepare(preparer, rows, threads)
+    rows, folders, bad = _prepare(preparer, rows, threads)
+    _check_share(spec, rows, bad, quarantine)
     entries = [read_json(folder / "about.json") for folder in folders]
     _check_alike(rows, entries, spec)
     with atomic(out) as folder:
@@ -75,12 +103,15 @@ def build(spec: Mapping[str, Any], recordings: Path, out: Path, threads: int) ->
         windows = _write_windows(folder, rows, entries, folders, spec)
         _write_series(folder, rows, entries, folders)
         shutil.copyfile(folders[0] / "layout.npy", folder / "layout.npy")
+        write_table(folder / "recordings.parquet", "recordings", rows)
+        write_table(folder / "quarantine.parquet", "recordings", bad)
         write_json(folder / "view.json", _contract(spec, rows, entries))
     _forget(preparer.store, folders)
     write_provenance(
         out,
         watch,
         recordings=len(rows),
+        quarantined=len(bad),
         subjects=len({row["subject"] for row in rows}),
         windows=windows,
         recordings_with_constant_parcels=sum(bool(entry["constant_columns"]) for entry in entries),
@@ -107,9 +138,9 @@ def build_part(spec: Mapping[str, Any], recordings: Path, out: Path, threads: in
     watch = Stopwatch()
     rows = [row for row in _rows(recordings) if chunk_of(row["subject"], spec["chunks"]) == spec["chunk"]]
     store = store_of(out.parent.parent, spec)
-    folders = _prepare(Preparer(spec, store), rows, threads)
-    write_json(out, {_name(row): folder.name for row, folder in zip(rows, folders, strict=True)})
-    write_provenance(out, watch, recordings=len(rows))
+    good, folders, bad = _prepare(Preparer(spec, store), rows, threads)
+    write_json(out, {_name(row): folder.name for row, folder in zip(good, folders, strict=True)})
+    write_provenance(out, watch, recordings=len(good), quarantined=len(bad))
 
 
 def store_of(dataset: Path, spec: Mapping[str, Any]) -> Path:
@@ -126,15 +157,61 @@ def _rows(recordings: Path) -> list[Row]:
     )
 
 
-def _prepare(preparer: Preparer, rows: Sequence[Row], threads: int) -> list[Path]:
-    if not rows:
-        return []
-    preparer.store.mkdir(parents=True, exist_ok=True)
+def _prepare(
+    preparer: Preparer, rows: Sequence[Row], threads: int
+) -> tuple[list[Row], list[Path], list[Row]]:
+    """The rows that could be prepared, the folder of each, and the rows that could not, with the reason."""
+    store = preparer.store
+    store.mkdir(parents=True, exist_ok=True)
+    for folder in (store.parent, store):
+        remove_leftovers(folder)
+    # Rows of one file under two names share a folder, which one thread prepares.
+    places = [preparer.folder(row) for row in rows]
+    todo = list(dict(zip(places, rows, strict=True)).items())
+
+    def prepare(item: tuple[Path, Row]) -> str:
+        try:
+            preparer.prepare(item[1])
+        except UnreadableError as error:
+            return str(error)
+        return ""
+
     # The first alone: it imports nilearn, and builds the weights that the others share.
-    folders = [preparer.prepare(rows[0])]
+    problems = [prepare(item) for item in todo[:1]]
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        folders += pool.map(preparer.prepare, rows[1:])
-    return folders
+        problems += pool.map(prepare, todo[1:])
+    why = {place: problem for (place, _), problem in zip(todo, problems, strict=True)}
+    good = [(row, place) for row, place in zip(rows, places, strict=True) if not why[place]]
+    bad = [
+        {**row, "status": "quarantined", "reason": why[place]}
+        for row, place in zip(rows, places, strict=True)
+        if why[place]
+    ]
+    return [row for row, _ in good], [place for _, place in good], bad
+
+
+def _check_share(
+    spec: Mapping[str, Any], good: Sequence[Row], bad: Sequence[Row], quarantine: Path | None
+) -> None:
+    """Refuse a view with nothing in it, or with more quarantined than the dataset allows, those of the index among
+    them; else name what is left out."""
+    if not bad:
+        return
+    first = f"{Path(spec['root']) / bad[0]['path']}: {bad[0]['reason']}"
+    if not good:
+        raise UserError(
+            f"dataset '{spec['dataset']}': no recording can be read to its end; the first, {first}"
+        )
+    before = [] if quarantine is None else read_table(quarantine, "recordings").to_pylist()
+    number = len(bad) + sum(row["status"] == "quarantined" for row in before)
+    if number > spec["max_quarantined"] * (number + len(good)):
+        raise UserError(
+            f"dataset '{spec['dataset']}': {number} of {number + len(good)} recordings cannot be used, above "
+            f"max_quarantined {spec['max_quarantined']:g}; repair them or raise it ({len(bad)} only when read to "
+            f"their end; the first, {first})"
+        )
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    print(f"warning: left out of the view: {first}{more}", file=sys.stderr)
 
 
 def _check_alike(rows: Sequence[Row], entries: Sequence[Row], spec: Mapping[str, Any]) -> None:
@@ -184,8 +261,10 @@ def _write_windows(
 
 
 def _name(row: Row) -> str:
-    """Name of a recording: its path, and its row where a file holds several."""
-    return row["path"] if row["part"] is None else f"{row['path']}#{row['part']}"
+    """Name of a recording: its path, its row where a file holds several, and its stretch where runs are cut."""
+    stretch = stretch_of(row)
+    places = ["" if row["part"] is None else str(row["part"]), "" if stretch is None else stretch.name]
+    return "#".join([row["path"], *(place for place in places if place)])
 
 
 def _link(source: Path, target: Path) -> None:
@@ -228,11 +307,12 @@ def _contract(spec: Mapping[str, Any], rows: Sequence[Row], entries: Sequence[Ro
         "options": dict(spec["view"]),
         "shape": [spec["windows"]["volumes"], spec["size"], spec["size"]],
         "axes": "window, volume, row from top to bottom, column from left to right",
-        "units": f"standard deviations of the {what} within its run"
+        "masked": sum("mask" in json.loads(row["files"]) for row in rows),
+        "units": f"standard deviations of the {what} within its recording"
         if clean["standardize"]
         else "as recorded",
-        "normalisation": "a run at a time, so no statistic is shared between subjects; moments.npy: mean as recorded "
-        "and SD after cleaning, of the volumes kept",
+        "normalisation": "a recording at a time, so no statistic is shared between subjects; moments.npy: mean as "
+        "recorded and SD after cleaning, of the volumes kept",
         "empty_pixels": float(blocks.EMPTY),
         "orientation": "RAS: left is left; the files' own axes are turned by their affines",
         "stored_orientation": sorted({row["orientation"] for row in rows}),
@@ -243,7 +323,7 @@ def _contract(spec: Mapping[str, Any], rows: Sequence[Row], entries: Sequence[Ro
             **clean,
             "order": "discard, detrend, filter and confounds (nilearn.signal.clean), scrubbed volumes bridged, "
             "resample, standardise",
-            "scope": "a run at a time",
+            "scope": "a recording at a time",
         },
         "confounds": sorted({name for entry in entries for name in entry["confounds"]}),
         "windows": dict(spec["windows"]),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Bool = npt.NDArray[np.bool_]
 
+# Names of windows that are told apart by whether anything was shown (windows.events.pauses).
+EVENT, PAUSE = "event", "pause"
+
 
 @dataclass(frozen=True)
 class Window:
@@ -28,7 +31,7 @@ class Window:
     start
         First volume.
     trial_type
-        Event that it follows, empty for regular windows.
+        Event that it follows, ``event`` or ``pause`` where those are told apart, empty for regular windows.
     """
 
     number: int
@@ -69,7 +72,9 @@ def windows_of(
     [8, 28, 48, 68, 88, 108, 128, 148]
     """
     volumes = int(windows["volumes"])
-    if windows["events"] is not None:
+    if windows["events"] is not None and windows["events"]["pauses"]:
+        found = _events_and_pauses(n_volumes, volumes, windows["events"]["lag_s"], tr_s, events)
+    elif windows["events"] is not None:
         found = _at_events(n_volumes, volumes, windows["events"], tr_s, events)
     else:
         start, step = int(windows["start"]), windows["step"] or volumes
@@ -91,6 +96,32 @@ def _at_events(
         start = math.floor((event.onset_s + options["lag_s"]) / tr_s + 0.5)
         if 0 <= start <= n_volumes - volumes:
             found.append(Window(len(found), start, event.trial_type))
+    return found
+
+
+def _events_and_pauses(
+    n_volumes: int, volumes: int, lag_s: float, tr_s: float, events: Sequence["Event"]
+) -> list[Window]:
+    """Windows from the first volume on, each wholly in an event or wholly in a pause ``lag_s`` earlier.
+
+    A pause is at least as long as a window: pictures that follow each other within less are one event.
+    """
+    seconds = (np.arange(n_volumes) + 0.5) * tr_s - lag_s
+    shown = np.zeros(n_volumes, dtype=bool)
+    end = -math.inf
+    for event in sorted(events, key=lambda event: event.onset_s):
+        start = event.onset_s if event.onset_s - end >= volumes * tr_s else end
+        end = max(end, event.onset_s + event.duration_s)
+        shown |= (seconds >= start) & (seconds < end)
+    found: list[Window] = []
+    at = 0
+    while at <= n_volumes - volumes:
+        within = shown[at : at + volumes]
+        if within.any() != within.all():
+            at += 1
+            continue
+        found.append(Window(len(found), at, EVENT if within.all() else PAUSE))
+        at += volumes
     return found
 
 

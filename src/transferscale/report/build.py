@@ -23,6 +23,7 @@ from transferscale.scaling.fits.fit import Fit
 from transferscale.scaling.pictures import fit as law_pictures
 from transferscale.scaling.pictures.page import embed, head
 from transferscale.scaling.rungs import analysis
+from transferscale.study.dataset import UNITS
 from transferscale.study.grid import Grid
 from transferscale.study.study import Study
 from transferscale.tables import read_table
@@ -264,13 +265,15 @@ def corpus_card(study: Study, results: Path) -> dict[str, Any]:
 def medical_card(study: Study, results: Path, name: str) -> dict[str, Any]:
     """What is in a dataset, what was left out of it and why, and what was planted where it is simulated."""
     dataset, folder = study.dataset(name), results / "medical" / name
-    usable = read_table(folder / "recordings.parquet", "recordings").to_pylist()
-    usable = [row for row in usable if row["status"] == "ok"]
+    in_view = folder / dataset.view.kind
+    usable = read_table(in_view / "recordings.parquet", "recordings").to_pylist()
+    # Left out by the index, and what broke only when the view read it to its end.
     unused = read_table(folder / "quarantine.parquet", "recordings").to_pylist()
+    unused += read_table(in_view / "quarantine.parquet", "recordings").to_pylist()
     excluded = [row for row in unused if row["status"] == "excluded"]
     quarantined = [row for row in unused if row["status"] != "excluded"]
     removed = {row["subject"] for row in excluded} - {row["subject"] for row in usable}
-    view = read_json(folder / dataset.view.kind / "view.json")
+    view = read_json(in_view / "view.json")
     splits = read_json(folder / "splits.json")
     return {
         "name": name,
@@ -278,8 +281,16 @@ def medical_card(study: Study, results: Path, name: str) -> dict[str, Any]:
         "recordings": len(usable) + len(unused),
         "ok": len(usable),
         "unit": dataset.unit,
+        "units": UNITS[dataset.unit],
         "hold_out": dataset.hold_out,
-        "excluded": reasons(row["reason"] for row in excluded),
+        "excluded": [
+            (
+                why,
+                number,
+                len({row["subject"] for row in excluded if row["reason"] == why} & removed),
+            )
+            for why, number in reasons(row["reason"] for row in excluded)
+        ],
         "subjects_excluded": len(removed),
         "notes": reasons(row["reason"] for row in usable if row["reason"]),
         "audit": read_json(folder / f"{dataset.view.kind}.audit.json"),

@@ -43,6 +43,7 @@ class Box:
     compared: str
     beside: str
     sesoi: float
+    warnings: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,8 @@ def sentence(study: Study, claim: Claim, row: Mapping[str, Any], scores: Rows) -
             f"; this does not survive Holm's correction over {len(study.verdict)} claims "
             f"(p = {row['p_holm']:.2f})"
         )
+    if _disputed(row):
+        text += f"; {_cautious(row)}"
     beside = _beside(study, claim, scores)
     return text + (f"; beside it: {beside}" if beside else "") + "."
 
@@ -164,6 +167,10 @@ def boxes(study: Study, gains: Rows, scores: Rows) -> list[Box]:
         if _uncorrected(row):
             headline += ", but not after correction"
             meaning.append(f"It does not survive Holm's correction over {len(study.verdict)} claims.")
+        if _disputed(row):
+            headline += ", but a more cautious test disagrees"
+            told = _cautious(row)
+            meaning.append(f"{told[0].upper()}{told[1:]}.")
         compared = _compared(claim, row)
         found.append(
             Box(
@@ -172,6 +179,7 @@ def boxes(study: Study, gains: Rows, scores: Rows) -> list[Box]:
                 compared[0].upper() + compared[1:] + ".",
                 _beside(study, claim, scores),
                 claim.sesoi,
+                row["warnings"],
             )
         )
     return found
@@ -185,6 +193,22 @@ def _small(claim: Claim, row: Mapping[str, Any]) -> bool:
 def _uncorrected(row: Mapping[str, Any]) -> bool:
     """Whether help or harm is lost when all claims are corrected for."""
     return row["verdict"] in ("helps", "hurts") and row["p_holm"] is not None and row["p_holm"] > 0.05
+
+
+def _disputed(row: Mapping[str, Any]) -> bool:
+    """Whether the corrected resampled t-test finds nothing where the bootstrap finds help or harm."""
+    return (
+        row["verdict"] in ("helps", "hurts")
+        and row["nb_low"] is not None
+        and row["nb_low"] <= 0 <= row["nb_high"]
+    )
+
+
+def _cautious(row: Mapping[str, Any]) -> str:
+    return (
+        "the corrected resampled t-test over the folds, more cautious with few of them, does not find it "
+        f"({row['nb_low']:+.2f} to {row['nb_high']:+.2f})"
+    )
 
 
 def _compared(claim: Claim, row: Mapping[str, Any]) -> str:

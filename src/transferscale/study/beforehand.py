@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from transferscale.errors import UserError
 from transferscale.study.checks import participant_rows
 from transferscale.study.condition import Condition
 from transferscale.study.dataset import Dataset, Task
@@ -16,12 +17,12 @@ from transferscale.study.detectable import (
     detectable_gain,
     standard_error,
 )
+from transferscale.study.people import MISSING
 from transferscale.study.study import Study
 from transferscale.study.verdict import Claim
 from transferscale.study.where import matches
 
 # BIDS writes n/a; the others are what spreadsheets leave behind.
-MISSING = frozenset({"", "n/a", "na", "nan"})
 
 
 def detectable_gains(study: Study) -> list[str]:
@@ -68,6 +69,29 @@ def _detectable_gain(study: Study, claim: Claim) -> str:
     if smallest > claim.sesoi:
         text += f", more than the smallest effect of interest {claim.sesoi:g}"
     return text
+
+
+def check_label_counts(study: Study) -> None:
+    """Refuse a label count that no task of a dataset can have, before hours of pretraining.
+
+    Raises
+    ------
+    UserError
+        Naming the count, and how many training subjects a fold has at most.
+    """
+    counts = [n for n in study.transfer.labels if n != "all"]
+    for dataset in study.datasets:
+        if _why_unknown(dataset) or dataset.hold_out == "sites" or not counts:
+            continue
+        totals = [_subjects(dataset, task).total() for task in dataset.tasks.values()]
+        # Folds are as even as can be, so the largest holds this many.
+        most = max(total - math.ceil(total / study.transfer.folds) for total in totals)
+        if max(counts) > most:
+            raise UserError(
+                f"transfer.labels: {max(counts)} labelled subjects are asked for, but a fold of dataset "
+                f"'{dataset.dataset}' has at most {most} training subjects ({max(totals)} subjects in "
+                f"{study.transfer.folds} folds); lower it or write all"
+            )
 
 
 def _why_unknown(dataset: Dataset) -> str:

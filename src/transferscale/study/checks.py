@@ -1,12 +1,12 @@
 """Checks of a study against the disk: folders and columns that it names exist. Cheap; reads no recording."""
 
-import csv
 import re
 from pathlib import Path
 
 from transferscale.errors import UserError, nearest
 from transferscale.study.condition import Condition
 from transferscale.study.dataset import RECORDING_FACTS, Dataset
+from transferscale.study.people import read_people, value
 from transferscale.study.study import Study
 
 
@@ -46,7 +46,7 @@ def check_dataset(dataset: Dataset, hint: str = "") -> None:
     """Check one dataset's root, participants table, columns, conditions and files."""
     root, name = Path(dataset.root), dataset.dataset
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder (key 'root' of dataset '{name}'){hint}")
+        raise UserError(f"{root}: no such folder (key 'root' of dataset '{name}'){hint}; {from_here(root)}")
     rows = participant_rows(dataset)
     _check_columns(dataset, list(rows[0]) if rows else [])
     recordings = dataset.recordings
@@ -56,6 +56,13 @@ def check_dataset(dataset: Dataset, hint: str = "") -> None:
             raise UserError(f"{root / named}: no such file (key 'recordings.{key}' of dataset '{name}')")
     if recordings.kind != "bids" and recordings.pattern is not None:
         _check_pattern(dataset, recordings.pattern, [row.get(dataset.subject_column) or "" for row in rows])
+
+
+def from_here(root: Path) -> str:
+    """What to do about a root that is not there: a relative one counts from the working folder."""
+    if root.is_absolute():
+        return "correct the path"
+    return f"a relative root counts from the folder that you are in, {Path.cwd()}: go to the project's, or correct it"
 
 
 def _check_columns(dataset: Dataset, columns: list[str]) -> None:
@@ -94,6 +101,10 @@ def _check_pattern(dataset: Dataset, pattern: str, subjects: list[str]) -> None:
     root, name = Path(dataset.root), dataset.dataset
     if "{subject}" not in pattern:
         raise UserError(f"dataset '{name}': key 'recordings.pattern' lacks {{subject}}: '{pattern}'")
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise UserError(
+            f"dataset '{name}': key 'recordings.pattern' leaves the dataset's root: '{pattern}'; give a path under root"
+        )
     loose = re.sub(r"\{(session|run|task)\}", "*", pattern)
     named = [subject for subject in subjects if subject] or ["*"]
     if not any(next(root.glob(loose.replace("{subject}", subject)), None) for subject in named):
@@ -103,23 +114,23 @@ def _check_pattern(dataset: Dataset, pattern: str, subjects: list[str]) -> None:
 
 
 def participant_rows(dataset: Dataset) -> list[dict[str, str]]:
-    """Rows of a dataset's participants table, at least one; none where the dataset has no table.
+    """Rows of a dataset's participants table, at least one, missing values empty; none where it has no table.
 
     Raises
     ------
     UserError
-        If the table is missing, is no text or has no rows.
+        If it is no table (``people.read_people``).
     """
     if dataset.participants is None:
         return []
-    path, name = Path(dataset.root) / dataset.participants, dataset.dataset
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream, delimiter="," if path.suffix == ".csv" else "\t"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file (key 'participants' of dataset '{name}')") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not a UTF-8 text table (key 'participants' of dataset '{name}')") from None
-    if not rows:
-        raise UserError(f"{path}: the table has no rows (key 'participants' of dataset '{name}')")
-    return rows
+        people = read_people(Path(dataset.root) / dataset.participants)
+    except UserError as error:
+        raise UserError(f"{error} (key 'participants' of dataset '{dataset.dataset}')") from None
+    return [
+        {
+            name: value(cell, () if name == dataset.subject_column else dataset.missing) or ""
+            for name, cell in zip(people.columns, row, strict=True)
+        }
+        for row in people.rows
+    ]

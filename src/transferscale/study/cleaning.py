@@ -51,7 +51,7 @@ class Cleaning(Part):
     resample_s: float | None = Field(
         None, gt=0, description="repetition time that all recordings are brought to; default: their own"
     )
-    standardize: bool = Field(True, description="z-score each column within its run")
+    standardize: bool = Field(True, description="z-score each column within its recording")
 
     @model_validator(mode="after")
     def _filter_fits(self) -> Self:

@@ -6,6 +6,7 @@ compare and nothing else.
 """
 
 import ast
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -59,10 +60,8 @@ class Condition:
         try:
             tree = ast.parse(re.sub(r"`([^`]+)`", alias, text.strip()), mode="eval").body
             names = dict.fromkeys(_names(tree))
-        except (SyntaxError, ValueError) as error:
-            reason = (
-                f" ({error})" if isinstance(error, ValueError) and not isinstance(error, SyntaxError) else ""
-            )
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            reason = f" ({error})" if type(error) is ValueError else ""
             raise UserError(
                 f"condition '{text}' cannot be read{reason}; write it as in age >= 18 and site in ('A', 'B'), "
                 "an odd column name in `backticks`"
@@ -70,43 +69,55 @@ class Condition:
         return cls(text, tuple(aliases.get(name, name) for name in names), tree, aliases)
 
     def holds(self, values: Mapping[str, Value]) -> bool:
-        """Whether it holds; a comparison with a missing value does not.
+        """Whether it holds; what compares a missing value is unknown, and what is unknown, also denied, does not hold.
 
-        Texts that are numbers compare with numbers as numbers.
+        A quoted text compares as text, a number as a number; two columns as numbers where both are.
 
         Raises
         ------
         UserError
             If a text that is no number is put in order with a number.
         """
-        return self._truth(self._tree, values)
+        return self._truth(self._tree, values) is True
 
-    def _truth(self, node: ast.expr, values: Mapping[str, Value]) -> bool:
+    def _truth(self, node: ast.expr, values: Mapping[str, Value]) -> bool | None:
+        """True, false, or ``None`` for unknown (Kleene's logic)."""
         match node:
-            case ast.BoolOp(op=ast.And()):
-                return all(self._truth(part, values) for part in node.values)
             case ast.BoolOp():
-                return any(self._truth(part, values) for part in node.values)
+                parts = [self._truth(part, values) for part in node.values]
+                decisive = isinstance(node.op, ast.Or)
+                if decisive in parts:
+                    return decisive
+                return None if None in parts else not decisive
             case ast.UnaryOp():
-                return not self._truth(node.operand, values)
+                denied = self._truth(node.operand, values)
+                return None if denied is None else not denied
             case ast.Compare():
                 sides = [node.left, *node.comparators]
-                return all(
+                links = [
                     self._compare(op, left, right, values)
                     for op, left, right in zip(node.ops, sides, sides[1:], strict=False)
-                )
+                ]
+                if False in links:
+                    return False
+                return None if None in links else True
         raise AssertionError("parse takes nothing else")
 
-    def _compare(self, op: ast.cmpop, left: ast.expr, right: ast.expr, values: Mapping[str, Value]) -> bool:
+    def _compare(
+        self, op: ast.cmpop, left: ast.expr, right: ast.expr, values: Mapping[str, Value]
+    ) -> bool | None:
         one = self._value(left, values)
         if isinstance(op, ast.In | ast.NotIn):
-            found = any(_equal(one, self._value(item, values)) for item in _items(right))
-            return one is not None and found == isinstance(op, ast.In)
+            items = [(self._value(item, values), _quoted(item)) for item in _items(right)]
+            if one is None or any(item is None for item, _ in items):
+                return None
+            found = any(_equal(one, item, quoted or _quoted(left)) for item, quoted in items)
+            return found == isinstance(op, ast.In)
         other = self._value(right, values)
         if one is None or other is None:
-            return False
+            return None
         if isinstance(op, ast.Eq | ast.NotEq):
-            return _equal(one, other) == isinstance(op, ast.Eq)
+            return _equal(one, other, _quoted(left) or _quoted(right)) == isinstance(op, ast.Eq)
         pair = [_number(value) for value in (one, other)]
         if None in pair:
             odd = (one, other)[pair.index(None)]
@@ -166,15 +177,19 @@ def _operand(node: ast.expr) -> list[str]:
     raise ValueError(f"'{ast.unparse(node)}' is no column, number or text")
 
 
-def _equal(one: Value, other: Value) -> bool:
-    if one is None or other is None:
-        return False
-    numbers = _number(one), _number(other)
+def _quoted(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _equal(one: Value, other: Value, as_text: bool) -> bool:
+    numbers = (None, None) if as_text else (_number(one), _number(other))
     return numbers[0] == numbers[1] if None not in numbers else str(one) == str(other)
 
 
 def _number(value: Value) -> float | None:
     try:
-        return float(value)  # type: ignore[arg-type]
+        number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
+    # A text 'nan' is a text like any other.
+    return None if math.isnan(number) else number

@@ -1,10 +1,10 @@
 """A medical dataset: one YAML file under config/datasets, the only thing to write to swap in another dataset."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from transferscale.study.base import Name, Part, Positive
+from transferscale.study.base import DISTINCT, Name, Part, Positive
 from transferscale.study.cleaning import Cleaning
 from transferscale.study.recordings import Recordings
 from transferscale.study.simulation import Simulation
@@ -12,6 +12,9 @@ from transferscale.study.view import RoiView, View, Windows
 
 # What a state task decodes: which window of the recording, or which event the window follows.
 STATES = ("window", "trial_type")
+
+# What is held out together, as one counts it.
+UNITS = {"subject": "subjects", "run": "runs", "stretch": "stretches"}
 
 # What a condition of ``include`` may name beside the columns of the participants table.
 RECORDING_FACTS = ("n_volumes", "tr_s", "mean_fd", "site", "session", "task", "run")
@@ -75,16 +78,28 @@ class Dataset(Part):
     root: str = Field(description="folder of the dataset; {data_root} and {results} are replaced")
     participants: str | None = Field(
         "participants.tsv",
-        description="table of subjects (tab or comma separated), path under root; null: the files' own subjects",
+        description="table of subjects (tabs, commas or semicolons between columns), path under root; null: the "
+        "files' own subjects",
+    )
+    missing: Annotated[list[str | float], DISTINCT] = Field(
+        default_factory=list,
+        description="what stands for a missing value in that table beside n/a, NA, nan and nothing, as in [-9999, "
+        "unknown]; numbers count however they are written, and subjects' names are left alone",
     )
     subject_column: str = Field("participant_id", description="column with the subject's name")
     site_column: str | None = Field(None, description="column with the site or scanner")
     family_column: str | None = Field(
         None, description="column with the family; families stay on one side of a split"
     )
-    unit: Literal["subject", "run"] = Field(
+    unit: Literal["subject", "run", "stretch"] = Field(
         "subject",
-        description="what is held out together; 'run' is for a single person's runs and says nothing of new people",
+        description="what is held out together; 'run' is for a single person's runs, 'stretch' for a single run, and "
+        "neither says anything of new people",
+    )
+    stretches: Annotated[int, Field(ge=4)] | None = Field(
+        None,
+        description="with unit stretch: consecutive parts of equal length that every run is cut into, each cleaned, "
+        "scaled and held out by itself; neighbours still share slow noise",
     )
     include: list[str] = Field(
         default_factory=list,
@@ -126,6 +141,16 @@ class Dataset(Part):
                 raise ValueError(f"task '{name}' decodes trial_type, so windows need 'events'")
         if events and self.recordings.kind != "bids" and self.recordings.events is None:
             raise ValueError("'windows.events' needs 'recordings.events', the path of the events tables")
+        if (self.unit == "stretch") != (self.stretches is not None):
+            raise ValueError(
+                "'unit: stretch' and 'stretches' (how many a run) go together; write both or neither"
+            )
+        for name, task in self.tasks.items():
+            if self.unit == "stretch" and task.kind != "state":
+                raise ValueError(
+                    f"task '{name}' predicts a column of the participants table, which is the same for all stretches "
+                    "of a run; with 'unit: stretch' only state tasks can be asked"
+                )
         if self.hold_out == "sites" and self.site_column is None:
             raise ValueError("'hold_out: sites' needs 'site_column'")
         if self.fetch is not None and self.simulate is not None:

@@ -404,10 +404,12 @@ class Grid:
             "dataset",
             "root",
             "participants",
+            "missing",
             "subject_column",
             "site_column",
             "family_column",
             "unit",
+            "stretches",
             "include",
             "recordings",
             "clean",
@@ -421,7 +423,7 @@ class Grid:
         """A dataset laid out as clips; a parcel's block does not depend on tokens, so view roi is without them."""
         found = self.study.dataset(dataset)
         values = found.spec()
-        keys = ("dataset", "root", "recordings", "clean", "view", "windows")
+        keys = ("dataset", "root", "stretches", "recordings", "clean", "view", "windows", "max_quarantined")
         spec = {
             "verb": _version("medical view"),
             "size": self.study.corpus.clip.size,
@@ -431,7 +433,9 @@ class Grid:
 
     def part_spec(self, dataset: str, chunk: int) -> dict[str, Any]:
         """The recordings of one chunk of a dataset's subjects, prepared for its view."""
-        return {**self.view_spec(dataset), "chunk": chunk, "chunks": self.study.dataset(dataset).chunks}
+        spec = {**self.view_spec(dataset), "chunk": chunk, "chunks": self.study.dataset(dataset).chunks}
+        del spec["max_quarantined"]  # of all chunks together
+        return spec
 
     def view_parts(self, dataset: str) -> list[str]:
         """What the chunks of a view write, beside what they prepare; nothing where the view prepares by itself."""

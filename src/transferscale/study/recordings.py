@@ -6,6 +6,17 @@ from pydantic import Field, model_validator
 
 from transferscale.study.base import Part
 
+ATLAS_SPACE = Field(
+    None,
+    description="space of the label image, where its name does not tell (space-, tpl-), as in MNI152NLin6Asym; a "
+    "native space (T1w) has to be named, because every person's label image would be another",
+)
+
+
+# Seconds from one volume, or sample, to the next; what lies outside has its unit wrong (milliseconds, as a rule).
+IMAGE_TR_S = (0.05, 60.0)
+SERIES_TR_S = (0.0005, 60.0)
+
 
 class _Files(Part):
     """Where a recording's files are: a pattern under root, or a column of the participants table."""
@@ -45,7 +56,9 @@ class SeriesRecordings(_Files):
     array: str | None = Field(
         None, description="name of the array in an .npz or .mat file; default: its only one"
     )
-    tr_s: float = Field(gt=0, description="seconds from one volume (sample) to the next")
+    tr_s: float = Field(
+        ge=SERIES_TR_S[0], le=SERIES_TR_S[1], description="seconds from one volume (sample) to the next"
+    )
     columns: list[str] | None = Field(
         None, description="names of the columns to keep, from the table's header; default: all"
     )
@@ -61,6 +74,7 @@ class NiftiRecordings(_Files):
     atlas: str | None = Field(
         None, description="label image (NIfTI), path under root; what view roi reduces the volumes to"
     )
+    atlas_space: str | None = ATLAS_SPACE
     mask: str | None = Field(
         None, description="brain mask, path under root, with the pattern's placeholders or one for all"
     )
@@ -68,7 +82,10 @@ class NiftiRecordings(_Files):
         None, description="fMRIPrep's confounds table of a recording, path under root with placeholders"
     )
     tr_s: float | None = Field(
-        None, gt=0, description="repetition time; default: the JSON beside the image, else its header"
+        None,
+        ge=IMAGE_TR_S[0],
+        le=IMAGE_TR_S[1],
+        description="repetition time in seconds; default: the JSON beside the image, else its header",
     )
 
 
@@ -93,8 +110,12 @@ class BidsRecordings(Part):
     atlas: str | None = Field(
         None, description="label image (NIfTI), path under root, for view roi of volumes"
     )
+    atlas_space: str | None = ATLAS_SPACE
     tr_s: float | None = Field(
-        None, gt=0, description="repetition time; default: the JSON beside the image, else its header"
+        None,
+        ge=IMAGE_TR_S[0],
+        le=IMAGE_TR_S[1],
+        description="repetition time in seconds; default: the JSON beside the image, else its header",
     )
 
 

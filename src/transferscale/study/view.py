@@ -57,6 +57,17 @@ class Events(Part):
         5.0, ge=0, description="seconds from an event's onset to its window: the haemodynamic lag"
     )
     trial_types: list[str] | None = Field(None, min_length=1, description="events to use; default: all")
+    pauses: bool = Field(
+        False,
+        description="instead of a window an event: windows one after another that lie wholly in an event of any type "
+        "or in a pause, lag_s later, and are called so (trial_type 'event' or 'pause')",
+    )
+
+    @model_validator(mode="after")
+    def _all_events_or_some(self) -> Self:
+        if self.pauses and self.trial_types:
+            raise ValueError("a pause is where no event is; delete 'trial_types' or 'pauses'")
+        return self
 
 
 class Windows(Part):

@@ -132,7 +132,9 @@ def _connectivity(data: View) -> dict[str, Array]:
     for subject, series in data.runs():
         runs[subject].append(correlations(data.regions(series)))
     subjects = np.stack([np.mean(mine, axis=0) for mine in runs])
-    windows = correlations(data.regions(data.series_windows()))
+    # In parts, because the arithmetic takes several times the memory of its result.
+    parts = np.array_split(data.series_windows(), max(1, len(data) // 64))
+    windows = np.concatenate([correlations(data.regions(part)) for part in parts])
     return grams_of({"window": windows, "subject-correlation": subjects})
 
 
@@ -156,14 +158,30 @@ def log_power(series: Array) -> Array:
     return logarithm
 
 
+def in_bands(power: Array) -> Array:
+    """Means of log power (frequencies, parcels) in :data:`BANDS` bands of equal width: (bands, parcels).
+
+    A band of a short run that holds no frequency is read between its neighbours.
+    """
+    count = len(power)
+    frequency = (np.arange(count) + 1) / count
+    band = np.minimum((frequency * BANDS).astype(np.int64), BANDS - 1)
+    if len(np.unique(band)) == BANDS:
+        means: Array = np.stack([power[band == b].mean(axis=0) for b in range(BANDS)])
+        return means
+    centres = (np.arange(BANDS) + 0.5) / BANDS
+    read = [np.interp(centres, frequency, column) for column in power.T]
+    between: Array = np.stack(read, axis=1).astype(np.float32)
+    return between
+
+
 def _spectrum(data: View) -> dict[str, Array]:
     bands: list[list[Array]] = [[] for _ in data.subjects]
     levels: list[list[Array]] = [[] for _ in data.subjects]
     places = {entry["recording"]: place for place, entry in enumerate(data.recordings)}
     loudness = _loudness(data)
-    for place, (subject, series) in enumerate(data.runs()):
-        split = np.array_split(log_power(series) + loudness[place], BANDS)
-        bands[subject].append(np.concatenate([band.mean(axis=0) for band in split if len(band)]))
+    for place, (subject, series) in enumerate(data.runs(bridged=True)):
+        bands[subject].append((in_bands(log_power(series)) + loudness[place]).ravel())
         levels[subject].append(np.asarray(data.moments[place, 0]))
     of_window = loudness[[places[recording] for recording in data.windows["recording"]]]
     return grams_of(

@@ -120,16 +120,16 @@ def possible_tasks(spec: Mapping[str, Any], splits: Splits) -> tuple[dict[str, A
         return dict(spec["tasks"]), []
     n, possible, left_out = int(spec["n_labels"]), {}, []
     for name, about in spec["tasks"].items():
-        most = splits.most_labels(name)
-        if most >= n:
-            possible[name] = about
+        most, classes = splits.most_labels(name), len(splits.classes(name))
+        where = f"task '{name}' of dataset '{splits.dataset}' is left out at {n} labelled subjects"
+        if most < n:
+            left_out.append(f"{where}: a fold has {most} training subjects")
+        elif n < classes:
+            left_out.append(f"{where}: it has {classes} classes")
         else:
-            left_out.append(
-                f"task '{name}' of dataset '{splits.dataset}' is left out at {n} labelled subjects: "
-                f"a fold has {most} training subjects"
-            )
+            possible[name] = about
     if not possible:
-        raise UserError(f"transfer.labels: {n} labelled subjects are more than any task has; {left_out[0]}")
+        raise UserError(f"transfer.labels: no task can have {n} labelled subjects; {left_out[0]}")
     return possible, left_out
 
 

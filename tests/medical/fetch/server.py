@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,17 +78,29 @@ def serving(bucket: Bucket) -> Iterator[Bucket]:
                 self.answer(404, b"no such key")
                 return
             content, status = bucket.files[key], 200
-            if wanted and not bucket.refuses_ranges:
-                content, status = content[int(wanted.removeprefix("bytes=").rstrip("-")) :], 206
+            headers = {"ETag": f'"{bucket.tag(key)}"'}
+            same = self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]
+            if wanted and same and not bucket.refuses_ranges:
+                first, whole = int(wanted.removeprefix("bytes=").rstrip("-")), len(content)
+                content, status = content[first:], 206
+                headers["Content-Range"] = f"bytes {first}-{whole - 1}/{whole}"
             if bucket.drops.get(key, 0):
                 bucket.drops[key] -= 1
-                self.answer(status, content, sent=len(content) // 2)
+                self.answer(status, content, headers, sent=len(content) // 2)
                 self.close_connection = True
                 return
-            self.answer(status, content)
+            self.answer(status, content, headers)
 
-        def answer(self, status: int, content: bytes, sent: int | None = None) -> None:
+        def answer(
+            self,
+            status: int,
+            content: bytes,
+            headers: Mapping[str, str] | None = None,
+            sent: int | None = None,
+        ) -> None:
             self.send_response(status)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content[:sent])

@@ -7,13 +7,16 @@ import sys
 
 import numpy as np
 import pytest
+import requests
 
 from tests.medical.fetch.server import Bucket, serving
 from transferscale.artefacts import read_json
 from transferscale.errors import UserError
 from transferscale.medical.fetch import download as downloading
 from transferscale.medical.fetch.fetch import fetch
+from transferscale.medical.fetch.http import _Session
 from transferscale.medical.fetch.openneuro import ENVIRONMENT, listing
+from transferscale.medical.fetch.tags import MIB, agrees
 
 BIG = np.random.default_rng(0).bytes(300_000)
 BOLD = "ds000001/sub-01/func/sub-01_task-rest_bold.nii.gz"
@@ -177,3 +180,51 @@ def test_the_verb_downloads_a_dataset_by_its_file(bucket, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data/one/participants.tsv").is_file()
     assert "4/4 files" in done.stderr
+
+
+def test_a_part_of_an_older_version_is_not_continued(bucket, tmp_path):
+    bucket.drops[BOLD] = 99
+    with pytest.raises(UserError, match="goes on from there"):
+        fetch(spec(tmp_path))
+    bucket.drops.clear()
+    bucket.files[BOLD] = BIG[::-1]
+    fetch(spec(tmp_path))
+    assert (tmp_path / BOLD.removeprefix("ds000001/")).read_bytes() == BIG[::-1]
+
+
+def test_a_version_that_changes_between_listing_and_range_comes_whole(bucket, tmp_path):
+    bucket.tags[BOLD] = "0" * 32 + "-2"
+    bucket.drops[BOLD] = 1
+    (remote,) = listing("ds000001", [BOLD.removeprefix("ds000001/")])
+    part = tmp_path / f"{remote.path}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"old" * 1000)
+    part.with_name(part.name + ".tag").write_text(remote.tag)
+    bucket.tags[BOLD] = "1" * 32 + "-2"
+    assert downloading.download(remote, tmp_path)
+    assert (tmp_path / remote.path).read_bytes() == BIG
+
+
+def test_a_tag_of_several_parts_is_computed_again(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(bytes(8 * MIB) + b"rest")
+
+    def md5(data):
+        return hashlib.md5(data, usedforsecurity=False)
+
+    tag = md5(md5(bytes(8 * MIB)).digest() + md5(b"rest").digest()).hexdigest()
+    assert agrees(file, f"{tag}-2") is True
+    assert agrees(file, f"{'0' * 32}-2") is None
+    assert agrees(file, f"{md5(md5(file.read_bytes()).digest()).hexdigest()}-1") is True
+    assert agrees(file, f"{'0' * 32}-1") is False
+    assert agrees(file, "") is None
+
+
+def test_a_redirect_from_https_to_http_is_not_followed():
+    session, answer = _Session(), requests.Response()
+    answer.status_code, answer.url = 302, "https://example.org/a"
+    answer.headers["Location"] = "http://example.org/b"
+    with pytest.raises(requests.RequestException, match="from https to http"):
+        session.get_redirect_target(answer)
+    answer.headers["Location"] = "/b"
+    assert session.get_redirect_target(answer) == "/b"

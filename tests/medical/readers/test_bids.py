@@ -94,6 +94,7 @@ def test_a_row_of_the_table_opens_the_same_recording(planted: Planted) -> None:
         "run": found.run,
         "files": json.dumps(dict(found.files)),
         "part": None,
+        "stretch": None,
     }
     assert found_of(row) == found
 
@@ -147,12 +148,6 @@ def test_a_choice_that_no_file_has_is_told(keys: dict[str, Any], message: str, p
             r"key 'recordings.task': .* differ in task \('film', 'rest'\); set it, as in task: film",
             {"task": "rest"},
         ),
-        (
-            "run-01",
-            "echo-1_run-01",
-            r"key 'recordings.entities': .* differ in echo \(none, '1'\); choose, as in \{echo: '1'\}",
-            {"entities": {"echo": "1"}},
-        ),
     ],
 )
 def test_what_is_ambiguous_names_the_key_to_set(
@@ -165,6 +160,35 @@ def test_what_is_ambiguous_names_the_key_to_set(
     with pytest.raises(UserError, match=message):
         reader(tree).find(None)
     assert reader(tree, **keys).find(None)
+
+
+def twice(folder: Path) -> None:
+    for file in folder.glob("*bold.nii.gz"):
+        shutil.copy(file, folder / file.name.replace("run-01", "echo-1_run-01"))
+
+
+def test_one_run_that_was_exported_twice_is_a_problem_of_its_own(tree: Path) -> None:
+    twice(func(tree))
+    first, *others = reader(tree).find(None)
+    assert "2 files of one run: " in first.problem
+    assert not any(each.problem for each in others)
+
+
+def test_runs_that_were_all_exported_twice_name_the_key_to_set(tree: Path) -> None:
+    for folder in tree.glob("sub-*/ses-*/func"):
+        twice(folder)
+    message = r"key 'recordings.entities': .* differ in echo \(none, '1'\); choose, as in \{echo: '1'\}"
+    with pytest.raises(UserError, match=message):
+        reader(tree).find(None)
+    assert len(reader(tree, entities={"echo": "1"}).find(None)) == 4
+
+
+def test_a_mask_is_told_by_its_ending(tree: Path) -> None:
+    (mask,) = func(tree).glob(f"*{SPACE}*mask.nii.gz")
+    mask.rename(mask.with_name(mask.name.replace(".nii.gz", ".off")))
+    first, *others = reader(tree).find(None)
+    assert "mask" not in first.files
+    assert all("mask" in each.files for each in others)
 
 
 def test_other_tools_series_do_not_compete_with_fmripreps(tree: Path) -> None:

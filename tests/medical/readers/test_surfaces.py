@@ -138,3 +138,18 @@ def test_an_image_is_no_dense_series(tmp_path: Path) -> None:
     nibabel.Nifti1Image(np.ones((2, 2, 2, 3), np.float32), np.eye(4)).to_filename(tmp_path / "x.nii")
     with pytest.raises(UnreadableError, match="Nifti1Image is not a CIFTI file"):
         open_dense(tmp_path, Found("s", files={"image": "x.nii"}), "")
+
+
+def test_values_in_another_file_are_not_read(tmp_path: Path) -> None:
+    found, _ = pair(tmp_path)
+    (tmp_path / "private.bin").write_bytes(bytes(4 * 6 * SIZE))
+    arrays = "".join(
+        '<DataArray Intent="NIFTI_INTENT_TIME_SERIES" DataType="NIFTI_TYPE_FLOAT32" Dimensionality="1" '
+        f'ArrayIndexingOrder="RowMajorOrder" Dim0="{SIZE}" Encoding="ExternalFileBinary" Endian="LittleEndian" '
+        f'ExternalFileName="private.bin" ExternalFileOffset="{4 * SIZE * i}"><Data></Data></DataArray>'
+        for i in range(6)
+    )
+    (tmp_path / "L.func.gii").write_text(f'<GIFTI Version="1.0" NumberOfDataArrays="6">{arrays}</GIFTI>')
+    signal, _ = open_pair(tmp_path, found, "")
+    with pytest.raises(UnreadableError, match="ExternalFileBinary is not supported"):
+        list(signal.blocks())

@@ -29,6 +29,14 @@ def test_what_is_not_finite_is_left_out_of_all_volumes_and_counted(bad: float) -
     assert np.allclose(columns, np.stack([values[:, 0], values[:, 2], np.zeros(11)], axis=1))
 
 
+@pytest.mark.parametrize("together", [3, 11])
+def test_a_volume_of_nothing_that_is_finite_ends_the_recording_by_its_number(together: int) -> None:
+    values = VALUES.copy()
+    values[7] = np.nan
+    with pytest.raises(UnreadableError, match="volume 7 has no finite value"):
+        columns_of(Signal(values, Parcels(4), together), WEIGHTS)
+
+
 def test_a_signal_that_ends_early_is_no_recording() -> None:
     class Short(Signal):
         n_volumes = 12

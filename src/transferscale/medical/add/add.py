@@ -4,30 +4,38 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from transferscale.artefacts import atomic
 from transferscale.errors import UserError
-from transferscale.medical.add import choices, summary
-from transferscale.medical.add.choices import FRAMES
+from transferscale.medical.add import choices, single_run, summary
+from transferscale.medical.add.codes import missing_codes
 from transferscale.medical.add.columns import Column, column
 from transferscale.medical.add.confounding import confounded
 from transferscale.medical.add.layouts import counted
+from transferscale.medical.add.lengths import FRAMES
 from transferscale.medical.add.overview import Overview, facts_of, look
 from transferscale.medical.add.recognise import Recognised, recognise
-from transferscale.medical.add.writing import dataset_text
+from transferscale.medical.add.writing import dataset_text, flow
 from transferscale.medical.check import Checked, check
 from transferscale.medical.readers import open_reader
 from transferscale.study.label import ambiguous
 from transferscale.study.load import load_dataset
-from transferscale.study.recordings import Recordings
+from transferscale.study.people import value
+from transferscale.study.recordings import IMAGE_TR_S, SERIES_TR_S, Recordings
 
 PLACE = Path("config/datasets")
 # Folders that are called alike in every study.
 GENERIC = re.compile(r"(fmriprep.*|derivatives|out|output|data|raw|bids)?$", re.IGNORECASE)
+WILD = re.compile(r"[*?\[]")
+ENDINGS = re.compile(r"(\.[A-Za-z0-9]+)+$")
 # A table names everybody that was ever scanned; a handful without a file is no reason to stop.
 SPARE_SHARE = 0.2
+# Of the claim that is proposed: a depth that the demo's study has, and a difference that is worth something.
+DEPTH = 2
+SESOI = 0.05
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,8 @@ class Added:
         The checks' sentence, empty where there is none.
     frames
         ``windows.volumes``: what the study's ``corpus.clip.frames`` must be.
+    claims
+        A claim on every task, as a study has them under ``verdict``.
     """
 
     file: Path
@@ -56,6 +66,7 @@ class Added:
     checked: Checked | None
     problem: str
     frames: int
+    claims: list[dict[str, Any]]
 
     def report(self) -> list[str]:
         """What was found and written, and what to do next."""
@@ -71,7 +82,8 @@ class Added:
                     if self.frames != FRAMES
                     else []
                 ),
-                f"and under verdict: a claim on one of its tasks ({', '.join(self.checked.tasks)})",
+                "and a claim under verdict, with the smallest difference that would matter to you as sesoi:",
+                *(f"  - {flow(claim)}" for claim in self.claims),
             ]
         return lines
 
@@ -84,6 +96,7 @@ def add(
     view: str | None = None,
     tr_s: float | None = None,
     force: bool = False,
+    files: str | None = None,
 ) -> Added:
     """Recognise what lies at a path and write its dataset file.
 
@@ -103,13 +116,16 @@ def add(
         Seconds between volumes, where no file says so or the headers are wrong.
     force
         Whether an existing file is replaced.
+    files
+        Form of BIDS derivatives: volume, surface or cifti; the first there is by default.
 
     Raises
     ------
     UserError
         If nothing, or more than one thing, is recognised; if a target does not fit; or if the file exists.
     """
-    found = recognise(path, tr_s)
+    found = recognise(path, tr_s, files)
+    _check_rate(found, tr_s)
     named = _name(name, path, found.root)
     file = out or PLACE / f"{named}.yaml"
     if file.exists() and not force:
@@ -118,8 +134,21 @@ def add(
     people = found.table.subjects(found.subject_column) if found.table else None
     overview = look(reader, people, found.root, found.recordings["kind"])
     cells = _cells(found, overview)
+    coded = missing_codes({label: texts for label, texts in cells.items() if label != found.subject_column})
+    missing = sorted({code for codes in coded.values() for code in codes})
+    cells = {
+        label: [value(cell, () if label == found.subject_column else missing) or "" for cell in texts]
+        for label, texts in cells.items()
+    }
+    if missing:
+        found.because["missing"] = (
+            f"codes of missing values in {', '.join(coded)}: repeated, far from all others"
+        )
+        found.notes.append(
+            f"{', '.join(map(flow, missing))} in {', '.join(coded)} is taken for a missing value (key 'missing')"
+        )
     columns = [column(label, values, label == found.subject_column) for label, values in cells.items()]
-    content, more = _content(named, found, overview, columns, cells, targets, view)
+    content, more = _content(named, found, overview, columns, cells, targets, view, missing)
     header = [
         f"{found.what}: {counted(len(overview.subjects), 'subject')}, "
         f"{counted(len(overview.usable), 'usable recording')}.",
@@ -157,18 +186,49 @@ def add(
         checked=checked,
         problem=problem,
         frames=content["windows"]["volumes"],
+        claims=[_claim(named, task, section["metric"]) for task, section in content["tasks"].items()],
+    )
+
+
+def _claim(dataset: str, task: str, metric: str) -> dict[str, Any]:
+    """A claim to begin with: video against random weights, read out by ridge, as cheap as can be."""
+    return {
+        "dataset": dataset,
+        "task": task,
+        "arm": "video",
+        "reference": "random",
+        "read_out": "ridge",
+        "depth": DEPTH,
+        "n_labels": "all",
+        "metric": metric,
+        "sesoi": SESOI,
+    }
+
+
+def _check_rate(found: Recognised, given: float | None) -> None:
+    """Refuse a repetition time that a dataset file cannot hold."""
+    low, high = SERIES_TR_S if found.recordings["kind"] == "series" else IMAGE_TR_S
+    tr_s = found.recordings.get("tr_s")
+    if tr_s is None or low <= tr_s <= high:
+        return
+    source = "--tr" if given is not None else found.because["recordings.tr_s"].removeprefix("from ")
+    raise UserError(
+        f"{source}: {tr_s:g} s from one volume (sample) to the next cannot be ({low:g} to {high:g} s can); give it "
+        "in seconds with --tr"
     )
 
 
 def _name(given: str | None, path: str, root: Path) -> str:
-    """Name of the dataset: that of the folder, with the inner folder's where one was chosen."""
+    """Name of the dataset: that of the folder, with the inner folder's or the pattern's where one was chosen."""
     if given is not None:
         named = given
     else:
         place = next((folder for folder in (root, *root.parents) if not GENERIC.match(folder.name)), root)
-        inner = Path(path).resolve()
-        more = [inner.name] if inner.is_dir() and inner != root else []
-        named = choices.plain("_".join([place.name, *more]))
+        inner = Path(*takewhile(lambda part: not WILD.search(part), Path(path).parts)).resolve()
+        more = [inner.name] if inner.is_dir() and inner != root and inner.is_relative_to(root) else []
+        # Two patterns of one folder are two datasets.
+        more += [ENDINGS.sub("", part) for part in Path(path).parts if WILD.search(part)]
+        named = "_".join(filter(None, map(choices.plain, [place.name, *more])))
     if not named or choices.plain(named) != named.lower().strip("_-") or ambiguous(named):
         raise UserError(f"'{named}' cannot name a dataset; give --name NAME of letters, digits, '-' and '_'")
     return named
@@ -205,6 +265,7 @@ def _content(
     cells: Mapping[str, Sequence[str]],
     targets: Sequence[str],
     view: str | None,
+    missing: Sequence[float],
 ) -> tuple[dict[str, Any], dict[str, tuple[dict[str, Any], str]]]:
     """Keys of the dataset file in its order, and the further tasks that it offers."""
     because = found.because
@@ -215,6 +276,7 @@ def _content(
     else:
         table = os.path.relpath(found.table.path, found.root)
         content |= {} if table == "participants.tsv" else {"participants": table}
+        content |= {"missing": list(missing)} if missing else {}
         content |= (
             {} if found.subject_column == "participant_id" else {"subject_column": found.subject_column}
         )
@@ -232,20 +294,38 @@ def _content(
     if len(overview.subjects) == 1 and len(overview.usable) > 1:
         content["unit"] = "run"
         because["unit"] = "one person: runs are held out, which says nothing of new people"
+    clean = choices.cleaning(found.recordings["kind"], found.confounds, overview, because)
+    tasks = choices.tasks(columns, targets, overview, because)
+    windows = choices.windows([task["target"] for task in tasks.values()], overview, because)
+    if len(overview.usable) == 1 and "events" in windows:
+        parts = single_run.cut(found.root, *overview.usable[0], clean, windows, because)
+        if parts is None:
+            found.notes.append(
+                "one person with one run can be tested by parts of it alone, but neither every type of event nor "
+                "events and pauses come in all parts: more runs are needed"
+            )
+        else:
+            content, windows = content | parts[0], parts[1]
+    elif len(overview.usable) == 1:
+        found.notes.append(
+            "one recording alone cannot be tested: more runs or people are needed, or its events (*_events.tsv)"
+        )
     content["recordings"] = found.recordings
-    content["clean"] = choices.cleaning(found.recordings["kind"], found.confounds, overview, because)
+    content["clean"] = clean
     mni = any(space.startswith("MNI") for space in overview.spaces) or _is_mni(found, overview)
     content["view"] = choices.view(view, found.recordings, mni, because)
-    tasks = choices.tasks(columns, targets, overview, because)
-    content["windows"] = choices.windows([task["target"] for task in tasks.values()], overview, because)
+    content["windows"] = windows
     content["tasks"] = tasks
     share = len(overview.unusable) / (len(overview.unusable) + len(overview.usable))
     if share > SPARE_SHARE:
         content["max_quarantined"] = min(1.0, round(share + 0.05, 2))
         because["max_quarantined"] = f"{len(overview.unusable)} recordings cannot be used or have no file"
     taken = [task["target"] for task in tasks.values()]
+    found.notes += choices.numberings(columns, taken)
     found.warnings = confounded(cells, columns, taken)
-    more = {choices.plain(c.name): (choices.of_column(c), c.words()) for c in choices.others(columns, taken)}
+    more: dict[str, tuple[dict[str, Any], str]] = {}
+    for other in choices.others(columns, taken):
+        more[choices.task_name(other.name, [*tasks, *more])] = (choices.of_column(other), other.words())
     if len(overview.events) > 1 and "trial_type" not in taken:
         because["windows"] = (
             "to decode events: volumes as long as one, events: {lag_s: 5}, and a task trial_type"

@@ -1,7 +1,8 @@
 """What a dataset file says by default: tasks, windows, cleaning and view, each with the reason for it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,16 @@ import numpy as np
 from transferscale.errors import UserError, nearest
 from transferscale.medical.add.columns import FEWEST_A_CLASS, Column
 from transferscale.medical.add.layouts import counted
+from transferscale.medical.add.lengths import FAST_S, FRAMES, even, shortest, usual
 from transferscale.medical.add.overview import Overview
 from transferscale.study.dataset import STATES
 
 MOST_TASKS = 4
 # A column that more people lack is no target unless asked for.
 MOST_MISSING = 0.3
-FRAMES = 16
-# Below this many seconds a sample it is no fMRI: sixteen samples would be no time at all.
-FAST_S = 0.25
-FAST_FRAMES = 64
-TUBELET_FRAMES = 2
 HIGH_PASS_HZ = 0.01
+# From an event to the height of its response.
+LAG_S = 5.0
 # 24 motion terms need volumes to be told apart from signal.
 MANY_VOLUMES = 100
 
@@ -37,6 +36,19 @@ def plain(text: str) -> str:
     'scanlog_voxel_size'
     """
     return re.sub(r"[^a-z0-9-]+", "_", text.lower()).strip("_-")
+
+
+def task_name(column: str, taken: Collection[str]) -> str:
+    """Name of a column's task: plain, and not one of ``taken``.
+
+    Examples
+    --------
+    >>> task_name("Age", ["age"]), task_name("ηλικία", [])
+    ('age_2', 'target')
+    """
+    name = plain(column) or "target"
+    numbered = (f"{name}_{number}" for number in count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
 def tasks(
@@ -56,15 +68,16 @@ def tasks(
             raise UserError(f"--target: no column '{name}'; {nearest(name, [*by_name, *STATES])}")
         if name == "trial_type" and not overview.events:
             raise UserError("--target trial_type: the recordings have no events (*_events.tsv beside them)")
-        if name == "trial_type" and len(overview.events) == 1:
+        if name == "trial_type" and len(overview.events) == 1 and len(overview.usable) > 1:
             raise UserError(f"--target trial_type: every event is '{next(iter(overview.events))}'")
         if name in by_name:
             _check_target(by_name[name])
     names = list(targets) or [found.name for found in columns if _is_likely(found)][:MOST_TASKS]
     if not names:
-        names = ["trial_type" if len(overview.events) > 1 else "window"]
+        # The only run has nothing to compare its course with, but events of one type can be told from pauses.
+        names = ["trial_type" if len(overview.events) > (len(overview.usable) > 1) else "window"]
     for name in names:
-        key = plain(name) or "target"
+        key = task_name(name, chosen)
         chosen[key] = state(name) if name in STATES else of_column(by_name[name])
         because[f"tasks.{key}"] = _state_words(name, overview) if name in STATES else _words(by_name[name])
     return chosen
@@ -97,7 +110,21 @@ def others(columns: Sequence[Column], taken: Sequence[str]) -> list[Column]:
 
 def _is_likely(found: Column) -> bool:
     rows = found.present + found.missing
-    return found.is_target and not found.is_measurement and found.missing <= MOST_MISSING * rows
+    asked = found.is_measurement or found.is_numbering
+    return found.is_target and not asked and found.missing <= MOST_MISSING * rows
+
+
+def numberings(columns: Sequence[Column], taken: Sequence[str]) -> list[str]:
+    """Sentences on columns whose numbers may be names."""
+    found = []
+    for name in (each.name for each in columns if each.is_numbering and not each.is_measurement):
+        alike = f"the whole numbers of '{name}' are different for everybody, as names are"
+        found.append(
+            f"{alike}: if they are, take the task out"
+            if name in taken
+            else f"{alike}, so it is no task; if they are a quantity, add --target {name}"
+        )
+    return found
 
 
 def _check_target(found: Column) -> None:
@@ -131,23 +158,18 @@ def windows(wanted: Sequence[str], overview: Overview, because: Because) -> Sect
     tr_s = overview.trs[0]
     if "trial_type" in wanted:
         seconds = float(np.median(overview.changes_s)) if overview.changes_s else FRAMES * tr_s
-        volumes = _even(min(FRAMES, int(round(seconds / tr_s, 6)), overview.volumes[0]))
+        volumes = even(min(FRAMES, int(round(seconds / tr_s, 6)), shortest(overview.volumes)))
         because["windows.volumes"] = (
             f"{volumes * tr_s:g} s: events of different types follow after {seconds:g} s, as a rule"
         )
         because["windows.events"] = "one window an event, this long after it: the haemodynamic lag"
-        return {"volumes": volumes, "events": {"lag_s": 5.0}}
-    usual = FAST_FRAMES if tr_s < FAST_S else FRAMES
-    volumes = _even(min(usual, overview.volumes[0]))
+        return {"volumes": volumes, "events": {"lag_s": LAG_S}}
+    volumes = usual(overview.volumes, tr_s)
     fitting = overview.volumes[0] // volumes
     because["windows.volumes"] = (
         f"{volumes * tr_s:g} s; {counted(fitting, 'window')} in the shortest recording"
     )
     return {"volumes": volumes}
-
-
-def _even(volumes: int) -> int:
-    return max(TUBELET_FRAMES, volumes - volumes % TUBELET_FRAMES)
 
 
 def cleaning(kind: str, confounds: bool, overview: Overview, because: Because) -> Section:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from transferscale.medical.participants import value
+from transferscale.study.people import value
 
 Role = Literal["subject", "name", "constant", "classes", "number", "text"]
 
@@ -19,6 +19,8 @@ MOST_CLASSES = 10
 # More different numbers than this are a quantity, fewer are codes of classes.
 MOST_CODES = 5
 SKEWED = 1.0
+# Ages and scores of a few people are all different too, but have two digits; file numbers have more.
+SHORTEST_NUMBERING = 100
 
 SITE = re.compile(r"(^|[^a-z])(site|scanner|center|centre|hospital|institution)([^a-z]|$|_id)", re.IGNORECASE)
 FAMILY = re.compile(r"(^|[^a-z])(family|twin|sibship|pedigree)", re.IGNORECASE)
@@ -65,6 +67,12 @@ class Column:
     def is_target(self) -> bool:
         """Whether it can be predicted."""
         return self.role == "number" or (self.role == "classes" and len(self.classes) > 1)
+
+    @property
+    def is_numbering(self) -> bool:
+        """Whether its numbers may only tell people apart: whole, of three digits or more, different for everybody."""
+        whole = self.role == "number" and all(map(float.is_integer, self.numbers))
+        return whole and min(self.numbers) >= SHORTEST_NUMBERING and len(set(self.numbers)) == self.present
 
     @property
     def is_site(self) -> bool:

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from transferscale.medical.add.columns import Column
-from transferscale.medical.participants import value
+from transferscale.study.people import value
 
 Int = npt.NDArray[np.intp]
 
 # Correlation ratio or Cramer's V from which a warning is due; 0.5 is called large (Cohen 1988).
 LARGE = 0.5
+# People a group on average, from which a model could learn to recognise it.
+FEWEST_A_GROUP = 5
 
 
 def confounded(
@@ -32,7 +34,7 @@ def confounded(
     for target in (column for column in columns if column.name in targets):
         found = []
         for other in columns:
-            if not other.is_measurement or other.role != "classes" or other.name == target.name:
+            if not _is_how(other) or other.name == target.name:
                 continue
             pairs = [(value(a), value(b)) for a, b in zip(cells[target.name], cells[other.name], strict=True)]
             both = [(a, b) for a, b in pairs if a is not None and b is not None]
@@ -45,6 +47,12 @@ def confounded(
                 "that instead; ask within one value too (key 'where' of a task)"
             )
     return sentences
+
+
+def _is_how(column: Column) -> bool:
+    """Whether a column names groups of people measured alike, large enough to be recognised; families are not."""
+    large = column.present >= FEWEST_A_GROUP * len(column.counts)
+    return column.is_measurement and not column.is_family and column.role == "classes" and large
 
 
 def _strength(target: Column, values: Sequence[str], groups: Sequence[str]) -> float:

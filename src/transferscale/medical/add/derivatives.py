@@ -16,6 +16,8 @@ FORMS = {
     "cifti": re.compile(r"_bold\.dtseries\.nii$"),
 }
 WORDS = {"volume": "volumes", "surface": "surfaces (GIFTI)", "cifti": "CIFTI series"}
+# What lies above a subject's folder.
+BELOW = re.compile(r"(.+?)/sub-[^/]+/")
 RAW = re.compile(r"(^|/)func/[^/]+_bold\.nii(\.gz)?$")
 ATLAS = re.compile(r"(atlas|dseg)[^/]*\.nii(\.gz)?$", re.IGNORECASE)
 # Templates in the order of preference: fMRIPrep's own first, any MNI, then whatever is most.
@@ -37,13 +39,23 @@ def description(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def recognise(folder: Path, tr_s: float | None) -> dict[str, Any] | None:
+def recognise(folder: Path, tr_s: float | None, wanted: str | None = None) -> dict[str, Any] | None:
     """Fields of :class:`recognise.Recognised` where the folder holds BIDS derivatives, ``None`` where it does not.
+
+    Parameters
+    ----------
+    folder
+        The folder, or one above the only derivatives.
+    tr_s
+        Seconds between volumes, where given.
+    wanted
+        Form of the recordings (a key of ``FORMS``); by default the first there is.
 
     Raises
     ------
     UserError
-        If it is raw BIDS: with derivatives inside (they are named), or without (what to run).
+        If it is raw BIDS: with derivatives inside (they are named), or without (what to run); if it holds several
+        folders of derivatives, or none of the wanted form.
     """
     about = description(folder)
     files = list(walk(folder))
@@ -59,14 +71,24 @@ def recognise(folder: Path, tr_s: float | None) -> dict[str, Any] | None:
     ):
         _refuse_raw(folder, files)
     # A whole tree of derivatives in one: inner ones are named, not mixed.
+    inner = [] if _is_root(folder) else _roots(folder, files)
+    if len(inner) > 1:
+        raise UserError(
+            f"{folder}: holds {len(inner)} folders of derivatives; name one: {', '.join(map(str, inner))}"
+        )
+    if inner:
+        return recognise(inner[0], tr_s, wanted)
     files = [name for name in files if not name.startswith("derivatives/")]
     forms = {form: [name for name in files if pattern.search(name)] for form, pattern in FORMS.items()}
-    form = next((form for form, names in forms.items() if names), None)
-    if form is None:
+    there = [form for form, names in forms.items() if names]
+    if not there:
         return None
+    if wanted is not None and wanted not in there:
+        raise UserError(f"--files {wanted}: {folder} has no such files; there are: {', '.join(there)}")
+    form = wanted or there[0]
     names = forms[form]
     section: dict[str, Any] = {"kind": "bids", "files": form}
-    because = {"recordings.files": _offered(forms)}
+    because = {"recordings.files": _offered(forms, form)}
     notes = []
     task, words = _most("task", names)
     if task and words:
@@ -119,9 +141,20 @@ def recognise(folder: Path, tr_s: float | None) -> dict[str, Any] | None:
     }
 
 
-def _offered(forms: dict[str, list[str]]) -> str:
-    others = [form for form, names in forms.items() if names]
-    return "the only form there is" if len(others) == 1 else f"there are also: {', '.join(others[1:])}"
+def _is_root(folder: Path) -> bool:
+    """Whether subjects' folders, or a description, lie in the folder itself."""
+    return bool(description(folder)) or any(path.is_dir() for path in folder.glob("sub-*"))
+
+
+def _roots(folder: Path, files: list[str]) -> list[Path]:
+    """Folders further down with subjects' folders of derivatives."""
+    prepared = (name for name in files if any(pattern.search(name) for pattern in FORMS.values()))
+    return sorted({folder / match[1] for name in prepared if (match := BELOW.match(name))})
+
+
+def _offered(forms: dict[str, list[str]], chosen: str) -> str:
+    others = [form for form, names in forms.items() if names and form != chosen]
+    return f"there are also: {', '.join(others)} (--files)" if others else "the only form there is"
 
 
 def _most(name: str, files: list[str]) -> tuple[str, str]:

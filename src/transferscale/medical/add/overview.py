@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 
 from transferscale.errors import UserError
+from transferscale.medical.add.lengths import usual
 from transferscale.medical.events import read_events
-from transferscale.medical.recording import Facts, Found, Reader, UnreadableError
+from transferscale.medical.index import one_space
+from transferscale.medical.recording import Facts, Found, Reader, UnreadableError, denied
+
+Recording = tuple[Found, Facts]
 
 # Recordings whose values are looked at: whether columns are z-scored already.
 LOOKED_AT = 3
@@ -67,7 +71,8 @@ def look(reader: Reader, subjects: Sequence[str] | None, root: Path, kind: str) 
     UserError
         If nothing is found, or nothing is usable.
     """
-    usable, unusable = [], []
+    usable: list[Recording] = []
+    unusable: list[tuple[str, str]] = []
     for found in reader.find(subjects):
         name = found.files.get("image", found.subject)
         try:
@@ -76,17 +81,39 @@ def look(reader: Reader, subjects: Sequence[str] | None, root: Path, kind: str) 
             usable.append((found, reader.describe(found)))
         except UnreadableError as error:
             unusable.append((name, str(error)))
+        except OSError as error:
+            unusable.append((name, denied(error)))
+    usable = _fitting(usable, unusable) if usable else []
     if not usable:
         name, reason = unusable[0]
-        raise UserError(
-            f"{root}: none of {len(unusable)} recordings can be used; the first, {name}: {reason}"
-        )
+        given = reason.replace("set recordings.tr_s", "give it with --tr SECONDS")
+        raise UserError(f"{root}: none of {len(unusable)} recordings can be used; the first, {name}: {given}")
     files = {path for found, _ in usable for role, path in found.files.items() if role in ("image", "right")}
     overview = Overview(usable, unusable, sum((root / path).stat().st_size for path in files))
     if kind == "series":
         overview.z_scored = all(_is_z_scored(reader, found) for found, _ in usable[:LOOKED_AT])
     _count_events(overview, root)
     return overview
+
+
+def _fitting(usable: list[Recording], unusable: list[tuple[str, str]]) -> list[Recording]:
+    """Recordings that share a view with most others and hold a window; what the others lack goes to ``unusable``."""
+    rows: list[dict[str, Any]] = [
+        {"status": "ok", "space": facts.space, "_shape": facts.shape} for _, facts in usable
+    ]
+    one_space(rows)
+    alike = [facts for (_, facts), row in zip(usable, rows, strict=True) if row["status"] == "ok"]
+    needed = usual([facts.n_volumes for facts in alike], min(facts.tr_s for facts in alike))
+    kept = []
+    for (found, facts), row in zip(usable, rows, strict=True):
+        name = found.files.get("image", found.subject)
+        if row["status"] != "ok":
+            unusable.append((name, row["reason"]))
+        elif facts.n_volumes < needed:
+            unusable.append((name, f"{facts.n_volumes} volumes, fewer than a window of {needed}"))
+        else:
+            kept.append((found, facts))
+    return kept
 
 
 def _is_z_scored(reader: Reader, found: Found) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from transferscale.medical.add.layouts import VOLUMES, ending
+from transferscale.medical.readers.packed import what_is_it
 
 TR_NAMES = ("repetitiontime", "repetition_time", "tr", "t_r", "tr_s")
 Shape = tuple[int, ...]
@@ -66,6 +67,17 @@ def is_recording(path: Path) -> bool:
     if ending(path.name) in VOLUMES:
         return any(len(shape) == 4 and shape[3] > 1 for shape in found)
     return any(len(shape) == 2 and min(shape) > 1 for shape in found)
+
+
+def why_not(path: Path) -> str:
+    """Why a file is no recording of its own, in a few words."""
+    found = list(shapes(path).values())
+    if not found:
+        return what_is_it(path) or "cannot be read as its ending says"
+    told = " and ".join(" x ".join(map(str, shape)) for shape in found)
+    if is_recording(path):
+        return f"{told}, but no subject in its path or in a table"
+    return f"{told}, not {'4-D' if ending(path.name) in VOLUMES else 'a matrix of samples x columns'}"
 
 
 def stacked(path: Path) -> dict[str, Shape]:

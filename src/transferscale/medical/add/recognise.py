@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transferscale.errors import UserError, nearest
+from transferscale.errors import UserError
 from transferscale.medical.add import derivatives, peek, table
 from transferscale.medical.add.layouts import (
     VOLUMES,
@@ -27,6 +27,8 @@ CONFOUNDS = re.compile(r"_desc-confounds_(timeseries|regressors)\.tsv$")
 ATLAS = re.compile(r"atlas|dseg|parcel|labels?[_.]", re.IGNORECASE)
 # Files of a layout that are tried: one broken download must not hide the others.
 MOST_BROKEN = 5
+# Files of which it is said why they are no recordings, where nothing is recognised.
+MOST_TOLD = 2
 MASK = re.compile(r"brain|mask", re.IGNORECASE)
 
 
@@ -73,8 +75,17 @@ class Recognised:
         return self.root.relative_to(here).as_posix() if self.root.is_relative_to(here) else str(self.root)
 
 
-def recognise(given: str, tr_s: float | None) -> Recognised:
+def recognise(given: str, tr_s: float | None, form: str | None = None) -> Recognised:
     """Recognise a folder, a table, a stack, one recording or a pattern in quotes.
+
+    Parameters
+    ----------
+    given
+        The path.
+    tr_s
+        Seconds between volumes, where given.
+    form
+        Of BIDS derivatives: volume, surface or cifti.
 
     Raises
     ------
@@ -88,9 +99,11 @@ def recognise(given: str, tr_s: float | None) -> Recognised:
     if path.is_file() and path.suffix.lower() in (".tsv", ".csv") and not peek.is_recording(path):
         return _table_of_paths(path, tr_s)
     if not choice:
-        found = derivatives.recognise(folder, tr_s)
+        found = derivatives.recognise(folder, tr_s, form)
         if found is not None:
             return Recognised(**found)
+    if form is not None:
+        raise UserError(f"--files chooses among BIDS derivatives, and {given} holds none; name their folder")
     files = list(walk(folder))
     candidates = [name for name in files if may_be_recording(name)]
     root, people, column = _people(folder, candidates)
@@ -107,7 +120,7 @@ def recognise(given: str, tr_s: float | None) -> Recognised:
             return _stack(folder, folder / whole[0], tr_s)
         if people is not None and (pointing := table.path_column(people, root)):
             return _table_of_paths(people.path, tr_s, pointing)
-        raise UserError(_nothing(given, files, folder))
+        raise UserError(_nothing(given, files, folder, candidates))
     if len(groups) > 1:
         raise UserError(_several(root, groups))
     around = files if root == folder else list(walk(root))
@@ -373,12 +386,13 @@ def _several(root: Path, groups: Sequence[Layout]) -> str:
     return f"{root}: holds recordings in {len(groups)} layouts; name one as PATH: {', '.join(shown)}"
 
 
-def _nothing(given: str, files: Sequence[str], folder: Path) -> str:
+def _nothing(given: str, files: Sequence[str], folder: Path, candidates: Sequence[str]) -> str:
     endings = Counter(ending(name) or "none" for name in files)
     there = ", ".join(f"{number} {end}" for end, number in endings.most_common(4)) or "no files"
-    close = nearest(given, [str(path) for path in folder.parent.glob("*")]) if not files else ""
+    told = "; ".join(f"{name}: {peek.why_not(folder / name)}" for name in candidates[:MOST_TOLD])
+    there += f"; {told}" if told else ""
     return (
         f"{given}: no recordings recognised ({there}); what is read: derivatives of fMRIPrep, 4-D NIfTI files, and "
         "matrices (samples x columns) in .npy .npz .mat .csv .tsv .txt .1D, with the subject's name in the path "
-        f"(sub-NAME) or in a participants.tsv{'; ' + close if close else ''}"
+        "(sub-NAME) or in a participants.tsv"
     )

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transferscale.errors import UserError
 from transferscale.medical.add.columns import Column, column
-from transferscale.medical.participants import value
+from transferscale.study.people import read_people, value
 
 SUBJECT_COLUMN = "participant_id"
 # Names of subject columns in the wild, the usual one first; any other column is tried after them.
@@ -44,25 +43,16 @@ class Table:
 
 
 def read(path: Path) -> Table:
-    """Read a tab or comma separated table.
+    """Read a table (``study.people.read_people``).
 
     Raises
     ------
     UserError
         If it is no such table.
     """
-    import pandas as pd
-
-    try:
-        with path.open(encoding="utf-8-sig") as stream:
-            separator = "\t" if "\t" in stream.readline() else ","
-        frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (UnicodeDecodeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: not a table of tab or comma separated text ({reason})") from None
-    if frame.empty:
-        raise UserError(f"{path}: the table has no rows")
-    return Table(path, {str(name): frame[name].tolist() for name in frame.columns})
+    people = read_people(path)
+    columns = zip(*people.rows, strict=True)
+    return Table(path, {name: list(cells) for name, cells in zip(people.columns, columns, strict=True)})
 
 
 def candidates(root: Path) -> list[Path]:

@@ -15,7 +15,6 @@ from transferscale.medical.fetch.download import TIMEOUT, Remote, download
 URL = "https://s3.amazonaws.com/openneuro.org"
 ENVIRONMENT = "TRANSFERSCALE_OPENNEURO_URL"
 NAME = re.compile(r"ds\d{6}")
-SINGLE_PART = re.compile(r"[0-9a-f]{32}")
 SPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -34,6 +33,8 @@ def listing(name: str, include: Sequence[str]) -> list[Remote]:
     """
     import requests
 
+    from transferscale.medical.fetch.http import get
+
     if not NAME.fullmatch(name):
         raise UserError(
             f"fetch.name: '{name}' is no OpenNeuro dataset; it is ds and six digits, as in ds000228"
@@ -42,7 +43,7 @@ def listing(name: str, include: Sequence[str]) -> list[Remote]:
     while True:
         query = {"list-type": "2", "prefix": f"{name}/"} | ({"continuation-token": token} if token else {})
         try:
-            answer = requests.get(f"{base}/", params=query, timeout=TIMEOUT)
+            answer = get(f"{base}/", params=query, timeout=TIMEOUT)
         except requests.RequestException as error:
             raise UserError(f"{base}: cannot be reached ({type(error).__name__}); try again later") from None
         if answer.status_code != 200:
@@ -78,9 +79,7 @@ def _page(content: bytes, base: str, name: str) -> tuple[list[Remote], str]:
             raise UserError(f"{base}: the listing names '{key}', which leaves the dataset's folder")
         tag = (item.findtext(f"{SPACE}ETag") or "").strip('"')
         size = int(item.findtext(f"{SPACE}Size") or 0)
-        # The tag of a file that was uploaded in one part is its MD5; that of several parts is not.
-        md5 = tag if SINGLE_PART.fullmatch(tag) else ""
-        found.append(Remote(f"{base}/{quote(key)}", path, size, md5))
+        found.append(Remote(f"{base}/{quote(key)}", path, size, tag))
     return found, tree.findtext(f"{SPACE}NextContinuationToken") or ""
 
 

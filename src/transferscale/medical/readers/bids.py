@@ -89,10 +89,15 @@ class BidsReader:
     @cached_property
     def _beside(self) -> Mapping[str, list[File]]:
         """Folder -> its masks and confounds."""
-        wanted = {("mask", "brain"), ("timeseries", "confounds"), ("regressors", "confounds")}
+        images = ENDINGS["volume"]
+        wanted = {
+            ("mask", "brain"): images,
+            ("timeseries", "confounds"): (".tsv",),
+            ("regressors", "confounds"): (".tsv",),
+        }
         found: dict[str, list[File]] = defaultdict(list)
         for file in self._files:
-            if (file.suffix, file.entities.get("desc")) in wanted:
+            if file.ending in wanted.get((file.suffix, file.entities.get("desc", "")), ()):
                 found[os.path.dirname(file.path)].append(file)  # noqa: PTH120
         return found
 
@@ -104,6 +109,10 @@ class BidsReader:
         runs: dict[tuple[str, ...], list[File]] = defaultdict(list)
         for file in files:
             runs[tuple(file.entities.get(key, "") for key in PERSON)].append(file)
+        # One run that was exported twice is quarantined; most of them are a question to the person.
+        twice = [own for own in runs.values() if len(own) > len({file.entities.get("hemi") for file in own})]
+        if 2 * len(twice) > len(runs):
+            raise UserError(self._twice(twice[0]))
         # The table may write 01 where the files write sub-01.
         spelt = {name if name.startswith("sub-") else f"sub-{name}": name for name in subjects or ()}
         found = [self._found(spelt.get(f"sub-{key[0]}", f"sub-{key[0]}"), key, runs[key]) for key in runs]
@@ -210,13 +219,17 @@ class BidsReader:
             roles = {"image": first.path}
             extra = len(files) > 1
         if extra:
-            raise UserError(self._twice(files))
+            names = ", ".join(Path(file.path).name for file in files)
+            problem = f"{len(files)} files of one run: {names}; keep one, or choose by recordings.entities"
         for role, suffixes in (("mask", ("mask",)), ("confounds", ("timeseries", "regressors"))):
             if role == "mask" and self._recordings["files"] != "volume":
                 continue
             companions = self._companions(first, suffixes)
             if len(companions) > 1:
-                problem = f"{len(companions)} files of {role}: {', '.join(Path(p).name for p in companions)}"
+                problem = (
+                    problem
+                    or f"{len(companions)} files of {role}: {', '.join(Path(p).name for p in companions)}"
+                )
             elif companions:
                 roles[role] = companions[0]
         events = self._applicable(first.path, "events.tsv")

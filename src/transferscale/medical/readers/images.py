@@ -256,7 +256,7 @@ def _look(signal: Volumes) -> str:
     Raises
     ------
     UnreadableError
-        If no voxel has finite values that change.
+        If no voxel has finite values that change, or one of the first volumes has none that is finite.
     """
     inside = None if signal.geometry.mask is None else np.flatnonzero(signal.geometry.mask)
     first: Float32 | None = None
@@ -264,7 +264,11 @@ def _look(signal: Volumes) -> str:
     for block in signal.blocks(inside):
         if first is None:
             first = block[0]
-            bad = int(np.count_nonzero(~np.isfinite(block).all(axis=0)))
+            finite = np.isfinite(block)
+            if finite.any() and not finite.any(axis=1).all():
+                empty = int(np.flatnonzero(~finite.any(axis=1))[0])
+                raise UnreadableError(f"volume {empty} has no finite value (the first is 0)")
+            bad = int(np.count_nonzero(~finite.all(axis=0)))
             note = f"{bad} voxels are not finite in the first volumes and are left out" if bad else ""
         if np.any(np.isfinite(block) & np.isfinite(first) & (block != first)):
             return note

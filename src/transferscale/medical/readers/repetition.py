@@ -1,11 +1,10 @@
 """The repetition time: which of configuration, JSON and header rules."""
 
 from transferscale.medical.recording import UnreadableError
+from transferscale.study.recordings import IMAGE_TR_S
 
 # Relative difference of two repetition times that is more than rounding.
 TR_TOLERANCE = 0.01
-# Seconds; outside of these a header has its unit wrong (milliseconds called seconds, as in old exports).
-PLAUSIBLE_TR = (0.05, 60.0)
 
 
 def repetition_time(
@@ -24,7 +23,7 @@ def repetition_time(
     if not said:
         raise UnreadableError("no repetition time in JSON or header; set recordings.tr_s")
     (chosen, tr_s), *others = said
-    if not PLAUSIBLE_TR[0] <= tr_s <= PLAUSIBLE_TR[1]:
+    if not IMAGE_TR_S[0] <= tr_s <= IMAGE_TR_S[1]:
         raise UnreadableError(f"{chosen} says TR {tr_s:g} s, which cannot be; set recordings.tr_s")
     odd = [f"{name} says {tr:g} s" for name, tr in others if abs(tr - tr_s) > TR_TOLERANCE * tr_s]
     return tr_s, f"TR {tr_s:g} s from {chosen}, though {' and '.join(odd)}" if odd else ""

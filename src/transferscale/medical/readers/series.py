@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ ARRAYS = (".npy", ".npz", ".mat")
 TEXTS = (".csv", ".tsv", ".txt", ".1D")
 # A first line of so many whole numbers in order is a header: what pandas and AFNI write for want of names.
 NUMBERED = 8
+# Share by which the steps of a column of seconds may differ, for they are rounded: 0.33, 0.67, 1.
+EVEN = 0.05
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,14 @@ class Matrix:
         (volumes, columns).
     names
         Of the columns, ``None`` where the file has none.
+    counter
+        Whether the first column counts volumes or seconds: a text whose first column rises in even steps while
+        others do not.
     """
 
     values: Float64
     names: list[str] | None
+    counter: bool = False
 
 
 def read_series(path: Path, array: str | None = None) -> Matrix:
@@ -87,22 +93,30 @@ def _read_array(path: Path, array: str | None) -> npt.NDArray[Any]:
     if path.suffix == ".npy":
         data: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         return data
-    arrays = _read_npz(path) if path.suffix == ".npz" else _read_mat(path)
-    if array is None and len(arrays) == 1:
-        return next(iter(arrays.values()))
+    if path.suffix == ".npz":
+        return _read_npz(path, array)
+    arrays = _read_mat(path)
+    return arrays[_chosen(arrays, array)]
+
+
+def _chosen(names: Collection[str], array: str | None) -> str:
+    if array is None and len(names) == 1:
+        return next(iter(names))
     if array is None:
-        names = ", ".join(f"'{name}'" for name in sorted(arrays))
-        raise UnreadableError(f"holds {len(arrays)} arrays ({names}); set recordings.array")
-    if array not in arrays:
+        told = ", ".join(f"'{name}'" for name in sorted(names))
+        raise UnreadableError(f"holds {len(names)} arrays ({told}); set recordings.array")
+    if array not in names:
         raise UnreadableError(
-            f"holds no array '{array}', which recordings.array names; {nearest(array, arrays)}"
+            f"holds no array '{array}', which recordings.array names; {nearest(array, names)}"
         )
-    return arrays[array]
+    return array
 
 
-def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+def _read_npz(path: Path, array: str | None) -> npt.NDArray[Any]:
+    """The array that is meant; the others, which may be lists of names, stay unread."""
     with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        data: npt.NDArray[Any] = archive[_chosen(archive.files, array)]
+        return data
 
 
 def _read_mat(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -133,6 +147,9 @@ def _read_text(path: Path) -> Matrix:
         raise ValueError("empty")
     mark = _mark(path.suffix.lower(), lines[0])
     cells = [[cell.strip().strip('"') for cell in re.split(mark, line.strip("\r\n "))] for line in lines]
+    if any(len(line) > 1 for line in cells) and not any(line[-1] for line in cells):
+        # A blank or tab at the end of every line.
+        cells = [line[:-1] for line in cells]
     names: list[str] | None = None
     if not _numeric(cells[0]) or _numbered(cells[0]):
         names, cells = cells[0], cells[1:]
@@ -147,7 +164,18 @@ def _read_text(path: Path) -> Matrix:
     ragged = next((n for n, line in enumerate(cells, start=1) if len(line) != len(cells[0])), None)
     if ragged is not None or (names is not None and len(names) != len(cells[0])):
         raise ValueError(f"row {ragged or 1} has another number of cells than the first line")
-    return Matrix(np.array([[_number(cell) for cell in line] for line in cells], dtype=np.float64), names)
+    values = np.array([[_number(cell) for cell in line] for line in cells], dtype=np.float64)
+    return Matrix(values, names, counter=_counts(values))
+
+
+def _counts(values: Float64) -> bool:
+    """Whether the first column, and not every column, rises in even steps, but for rounding."""
+    if len(values) < NUMBERED or values.shape[1] < 2:
+        return False
+    steps = np.diff(values, axis=0)
+    usual = np.median(steps, axis=0)
+    even = (np.abs(steps - usual) <= EVEN * usual).all(axis=0) & (usual > 0)
+    return bool(even[0] and not even.all())
 
 
 def _mark(ending: str, line: str) -> str:
@@ -236,21 +264,31 @@ class SeriesReader:
 
     def describe(self, found: Found) -> Facts:
         """Facts; the series is read whole."""
-        series = self.open(found)
+        matrix = self._matrix(found)
+        series = self._series(matrix)
         if not np.ptp(series.values, axis=0).any():
             raise UnreadableError("every parcel is constant")
-        return Facts(series.n_volumes, self._recordings["tr_s"], (series.geometry.number,), "parcels")
+        counter = "its first column counts volumes or seconds and is left out" if self._drops(matrix) else ""
+        shape = (series.geometry.number,)
+        return Facts(series.n_volumes, self._recordings["tr_s"], shape, "parcels", note=counter)
 
     def open(self, found: Found) -> Series:
-        """The series, its columns those of ``recordings.columns``."""
+        """The series, its columns those of ``recordings.columns``; by default all but one that counts volumes."""
+        return self._series(self._matrix(found))
+
+    def _matrix(self, found: Found) -> Matrix:
         if found.part is None:
-            matrix = read_series(self._root / found.files["image"], self._recordings["array"])
-        else:
-            values = _real(np.asarray(self._stack()[found.part]), 2, "volumes x columns")
-            bad = int(np.count_nonzero(~np.isfinite(values)))
-            if bad:
-                raise UnreadableError(f"{bad} values are not finite")
-            matrix = Matrix(values, None)
+            return read_series(self._root / found.files["image"], self._recordings["array"])
+        values = _real(np.asarray(self._stack()[found.part]), 2, "volumes x columns")
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        if bad:
+            raise UnreadableError(f"{bad} values are not finite")
+        return Matrix(values, None)
+
+    def _drops(self, matrix: Matrix) -> bool:
+        return matrix.counter and self._recordings["columns"] is None
+
+    def _series(self, matrix: Matrix) -> Series:
         values = matrix.values[:, self._kept(matrix)]
         return Series(Parcels(values.shape[1], self._places(values.shape[1])), values)
 
@@ -271,7 +309,7 @@ class SeriesReader:
     def _kept(self, matrix: Matrix) -> list[int]:
         columns = self._recordings["columns"]
         if columns is None:
-            return list(range(matrix.values.shape[1]))
+            return list(range(int(self._drops(matrix)), matrix.values.shape[1]))
         if matrix.names is None:
             raise UnreadableError("has no header, so recordings.columns cannot choose; delete that key")
         for name in columns:

@@ -101,12 +101,13 @@ def read_gifti_head(path: Path) -> GiftiHead:
 
 
 def _gifti(path: Path, n_volumes: int, vertices: int) -> Float32:
-    """Values (volumes, vertices)."""
+    """Values (volumes, vertices); those that a GIFTI file would take from another file stay unread."""
     import nibabel
     from nibabel.filebasedimages import ImageFileError
 
     try:
-        image = nibabel.load(path)
+        # Parsed from memory, it has no folder where nibabel would open ExternalFileName, which may be any file.
+        image = nibabel.GiftiImage.from_bytes(path.read_bytes())
         arrays = [np.asarray(array.data, dtype=np.float32) for array in image.darrays]
     except (ImageFileError, OSError, EOFError, ValueError, zlib.error) as error:
         raise UnreadableError(f"{path.name} cannot be read to its end ({error})") from None

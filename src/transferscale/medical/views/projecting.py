@@ -27,7 +27,7 @@ def columns_of(signal: Signal, weights: Weights) -> tuple[Floats, int]:
     Raises
     ------
     UnreadableError
-        If the signal is damaged, or holds another number of volumes than it says.
+        If the signal is damaged, holds another number of volumes than it says, or a volume has no finite value.
     """
     columns, odd = _project(signal, weights)
     if not odd.any():
@@ -54,7 +54,10 @@ def _project(signal: Signal, weights: Weights) -> tuple[Floats, Bool]:
             break
         columns[volume:end] = (few @ block.T).T
         if not np.isfinite(columns[volume:end]).all():
-            odd[inside[~np.isfinite(block).all(axis=0)]] = True
+            finite = np.isfinite(block)
+            if (empty := np.flatnonzero(~finite.any(axis=1))).size:
+                raise UnreadableError(f"volume {volume + empty[0]} has no finite value (the first is 0)")
+            odd[inside[~finite.all(axis=0)]] = True
         volume = end
     else:
         if volume == signal.n_volumes:
