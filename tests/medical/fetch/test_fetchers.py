@@ -17,10 +17,14 @@ from transferscale.medical.fetch.fetch import fetch
 from transferscale.medical.fetch.openneuro import ENVIRONMENT
 from transferscale.study.load import load_dataset
 
+# A grid of few voxels that spans a brain.
+BRAIN = np.diag([30.0, 30.0, 40.0, 1.0])
+BRAIN[:3, 3] = -60, -90, -50
+
 
 def image(volumes, seed=0):
     data = np.random.default_rng(seed).integers(0, 1000, (5, 6, 4, volumes)).astype(np.int16)
-    made = nibabel.Nifti1Image(data, np.diag([3.0, 3.0, 3.0, 1.0]))
+    made = nibabel.Nifti1Image(data, BRAIN)
     made.header.set_xyzt_units("mm", "sec")
     made.header.set_zooms((3.0, 3.0, 3.0, 2.0))
     return made
@@ -147,7 +151,7 @@ def test_the_openneuro_example_is_fetched_and_passes_the_checks(root, tmp_path, 
     dataset = load_dataset(root / "config/datasets/openneuro-example.yaml")
     inner, lines = "ds000030/derivatives/fmriprep", ["participant_id\tdiagnosis\tage"]
     files = {"ds000030/sub-1/func/sub-1_task-rest_bold.nii.gz": b"raw, not wanted"}
-    mask = nibabel.Nifti1Image(np.ones((5, 6, 4), np.uint8), np.diag([3.0, 3.0, 3.0, 1.0]))
+    mask = nibabel.Nifti1Image(np.ones((5, 6, 4), np.uint8), BRAIN)
     for i in range(12):
         stem = f"{inner}/sub-{i}/func/sub-{i}_task-rest_bold_space-MNI152NLin2009cAsym"
         files[f"{stem}_preproc.nii.gz"] = packed(image(24, seed=i))
