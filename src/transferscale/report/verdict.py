@@ -168,9 +168,8 @@ def boxes(study: Study, gains: Rows, scores: Rows) -> list[Box]:
             headline += ", but not after correction"
             meaning.append(f"It does not survive Holm's correction over {len(study.verdict)} claims.")
         if _disputed(row):
+            # Which test, and its interval, stand among the warnings.
             headline += ", but a more cautious test disagrees"
-            told = _cautious(row)
-            meaning.append(f"{told[0].upper()}{told[1:]}.")
         compared = _compared(claim, row)
         found.append(
             Box(
