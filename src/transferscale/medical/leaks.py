@@ -64,8 +64,8 @@ def audit_view(splits: Path, recordings: Path, folder: Path, out: Path) -> None:
     found = {
         "hash": content["hash"],
         "recordings": len(view.recordings),
-        **_no_copies(view, "series", SAME_SERIES, *series_likeness(view)),
-        **_no_copies(view, "connectivity", SAME_CONNECTIVITY, *connectivity_likeness(view)),
+        **_no_copies(view, "series", SAME_SERIES, series_likeness(view)),
+        **_no_copies(view, "connectivity", SAME_CONNECTIVITY, connectivity_likeness(view)),
     }
     write_json(out, found)
     write_provenance(out, watch)
@@ -110,15 +110,12 @@ def _own_statistics(view: View) -> None:
             )
 
 
-def _no_copies(
-    view: View, what: str, most: float, likeness: Float32, compared: npt.NDArray[np.bool_]
-) -> dict[str, Any]:
+def _no_copies(view: View, what: str, most: float, likeness: Float32 | None) -> dict[str, Any]:
     """Refuse two subjects whose recordings are alike by more than ``most``; else say how alike the most alike are."""
     owner = np.array([view.subjects.index(entry["subject"]) for entry in view.recordings])
-    pairs = np.triu(compared & (owner[:, None] != owner), k=1)
-    key = what.split()[0]
-    if not pairs.any():
-        return {f"{key}_pairs": 0, f"{key}_most_alike": None}
+    pairs = np.triu(owner[:, None] != owner, k=1)
+    if likeness is None or not pairs.any():
+        return {f"{what}_pairs": 0, f"{what}_most_alike": None}
     alike = np.where(pairs, likeness, -np.inf)
     i, j = np.unravel_index(int(np.argmax(alike)), alike.shape)
     if alike[i, j] > most:
@@ -127,11 +124,11 @@ def _no_copies(
             f"{view.folder}: {one['recording']} and {other['recording']} are nearly the same recording under two "
             f"subjects' names (correlation of their {what} {alike[i, j]:.2f}); delete the copy and index again"
         )
-    return {f"{key}_pairs": int(pairs.sum()), f"{key}_most_alike": round(float(alike[i, j]), 4)}
+    return {f"{what}_pairs": int(pairs.sum()), f"{what}_most_alike": round(float(alike[i, j]), 4)}
 
 
-def series_likeness(view: View) -> tuple[Float32, npt.NDArray[np.bool_]]:
-    """Largest correlation of all recordings' changes at any lag, and which pairs were compared.
+def series_likeness(view: View) -> Float32:
+    """Largest correlation of all recordings' changes at any lag: (recordings, recordings).
 
     Changes from volume to volume, because two people's slow drifts may well go together. Of two recordings of unlike
     length the shorter one may lie anywhere in the longer.
@@ -156,7 +153,7 @@ def series_likeness(view: View) -> tuple[Float32, npt.NDArray[np.bool_]]:
         products = spectra[:, some].conj() @ spectra.transpose(0, 2, 1)
         lagged = np.fft.irfft(products, size, axis=0).max(axis=0)
         likeness[some] = lagged / np.maximum(np.minimum.outer(energy[some], energy), 1e-12)
-    return likeness, np.ones_like(likeness, dtype=bool)
+    return likeness
 
 
 def unit(series: Float32) -> Float32:
@@ -167,25 +164,23 @@ def unit(series: Float32) -> Float32:
     return scaled
 
 
-def connectivity_likeness(view: View) -> tuple[Float32, npt.NDArray[np.bool_]]:
-    """Correlation of all recordings' connectivity less the group's mean, and which pairs were compared."""
-    count = len(view.recordings)
+def connectivity_likeness(view: View) -> Float32 | None:
+    """Correlation of all recordings' connectivity less the group's mean (recordings, recordings), ``None`` where
+    recordings or columns are too few to compare."""
     columns = spread(view.series.shape[1], CONNECTIVITY_COLUMNS)
-    if count < FEWEST or len(columns) < FEWEST_COLUMNS:
-        return np.zeros((count, count), dtype=np.float32), np.zeros((count, count), dtype=bool)
+    if len(view.recordings) < FEWEST or len(columns) < FEWEST_COLUMNS:
+        return None
     rows, others = np.triu_indices(len(columns), k=1)
     flat = []
     for _, series in view.runs():
-        chosen = series[:, columns]
-        centred = chosen - chosen.mean(axis=0)
-        size = np.sqrt((centred**2).sum(axis=0))
-        scaled = centred / np.where(size > 0, size, 1)
-        flat.append((scaled.T @ scaled)[rows, others])
+        scaled = unit(series[:, columns])
+        flat.append((scaled.T @ scaled / len(scaled))[rows, others])
     vectors = np.stack(flat) - np.mean(flat, axis=0)
     vectors -= vectors.mean(axis=1, keepdims=True)
     size = np.sqrt((vectors**2).sum(axis=1, keepdims=True))
     vectors = (vectors / np.where(size > 0, size, 1)).astype(np.float32)
-    return vectors @ vectors.T, np.ones((count, count), dtype=bool)
+    alike: Float32 = vectors @ vectors.T
+    return alike
 
 
 def spread(columns: int, most: int) -> npt.NDArray[np.int64]:

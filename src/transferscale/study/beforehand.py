@@ -17,12 +17,10 @@ from transferscale.study.detectable import (
     detectable_gain,
     standard_error,
 )
-from transferscale.study.people import MISSING
+from transferscale.study.people import value
 from transferscale.study.study import Study
 from transferscale.study.verdict import Claim
 from transferscale.study.where import matches
-
-# BIDS writes n/a; the others are what spreadsheets leave behind.
 
 
 def detectable_gains(study: Study) -> list[str]:
@@ -110,27 +108,29 @@ def _subjects(dataset: Dataset, task: Task) -> Counter[str]:
         if task.kind != "classification":
             return Counter({"": total})
         return Counter({"of one class": total // 2, "of the other": total - total // 2})
+    people = [
+        {name: value(text, dataset.missing) for name, text in row.items()}
+        for row in participant_rows(dataset)
+    ]
     kept = [
         row
-        for row in participant_rows(dataset)
-        if all(matches((row.get(key) or "").strip(), value) for key, value in task.where.items())
+        for row in people
+        if all(matches(row.get(key), wanted) for key, wanted in task.where.items())
         and _included(dataset, row)
     ]
     if task.kind == "state":
         return Counter({"": len(kept)})
-    values = [text for row in kept if (text := (row.get(task.target) or "").strip()).lower() not in MISSING]
+    values = [text for row in kept if (text := row.get(task.target)) is not None]
     if task.kind == "regression":
         return Counter({"": len(values)})
     found = Counter(values)
     return Counter({label: found[label] for label in task.classes or sorted(found)})
 
 
-def _included(dataset: Dataset, row: Mapping[str, str]) -> bool:
+def _included(dataset: Dataset, row: Mapping[str, str | None]) -> bool:
     """Whether the conditions that the table alone can tell keep a subject."""
     conditions = [Condition.parse(text) for text in dataset.include]
-    texts = {name: (value or "").strip() for name, value in row.items()}
-    told = {name: None if text.lower() in MISSING else text for name, text in texts.items()}
-    return all(one.holds(told) for one in conditions if set(one.names) <= set(told))
+    return all(one.holds(row) for one in conditions if set(one.names) <= set(row))
 
 
 def _windows(dataset: Dataset) -> int | None:
