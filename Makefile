@@ -32,8 +32,8 @@ demo: $(READY) ## the embedded demo, ending in results/demo/report/index.html
 
 real: $(READY) ## real videos and real fMRI (DATA_ROOT=PATH); prints the verdicts
 	@test -d "$(DATA_ROOT)" || { echo "make real: no folder '$(DATA_ROOT)'; say where the data lies: make real DATA_ROOT=PATH (its layout: docs/real-data.md)" >&2; exit 1; }
-	snakemake --configfile config/studies/pixar.yaml --config "data_root=$(DATA_ROOT)"
-	transferscale report verdict results/pixar
+	snakemake --configfile config/studies/pixar-cut.yaml --config "data_root=$(DATA_ROOT)"
+	transferscale report verdict results/pixar-cut
 
 check: $(READY) ## linters, types, import floors, workflow lint
 	ruff check .

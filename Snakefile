@@ -6,7 +6,8 @@ from snakemake.utils import min_version
 
 from transferscale.artefacts import canonical_json
 from transferscale.errors import UserError
-from transferscale.study.grid import Grid, Reader
+from transferscale.study.grid import Grid
+from transferscale.study.reader import Reader
 from transferscale.study.load import load_study, read_yaml
 
 min_version("9.19")

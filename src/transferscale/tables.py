@@ -205,8 +205,12 @@ TABLES: dict[str, Table] = {
             "seed": (INT, "pretraining or initialisation seed, -1 for baselines"),
             "repeat": (INT, "repeat of the outer K-fold"),
             "fold": (INT, "outer fold"),
-            "condition": (TEXT, "'clean', or a robustness condition"),
-            "severity": (INT, "severity of the condition, 0 when clean"),
+            "condition": (
+                TEXT,
+                "clean, corrupt:<what>, attack, site, onto:<dataset> or continual:<sequence>; begins with permuted "
+                "where labels are",
+            ),
+            "severity": (INT, "severity of the condition from 1, the stage of a sequence; 0 when clean"),
             "subject": (TEXT, "test subject"),
             "session": (TEXT, "session, empty for subject-level tasks"),
             "run": (TEXT, "run, empty for subject-level tasks"),
@@ -216,6 +220,11 @@ TABLES: dict[str, Table] = {
             "y_true": (REAL, "truth: the target, or the index into classes"),
             "y_pred": (REAL, "prediction: a value, or the index into classes"),
             "y_score": (REALS, "one decision score a class; empty for regression"),
+            "y_prob": (
+                REALS,
+                "probability of each class where classes are equally frequent; empty for regression and states, which "
+                "are fitted with squared error",
+            ),
             "classes": (TEXTS, "class names in the order of y_score; empty for regression"),
             "choice": (TEXT, "hyperparameters chosen inside the training subjects, JSON"),
             "split_hash": (TEXT, "hash of splits.json"),
@@ -239,6 +248,78 @@ TABLES: dict[str, Table] = {
             "low": (REAL, "lower end of the 95 % interval: new subjects, draws and seeds"),
             "high": (REAL, "upper end of the 95 % interval"),
             "n_subjects": (INT, "test subjects"),
+            "n_seeds": (INT, "pretraining or initialisation seeds"),
+            "n_draws": (INT, "label draws"),
+        }
+    ),
+    "behaviour": Table(
+        {
+            "dataset": (TEXT, "dataset that the task was learned on"),
+            "task": (TEXT, "task"),
+            "kind": (TEXT, "classification, regression or state"),
+            "view": (TEXT, "view"),
+            "arm": (TEXT, "arm"),
+            "read_out": (TEXT, "read-out; 'ridge' is the last layer at one fixed penalty here"),
+            "reader_group": (TEXT, "reader without its seed"),
+            "depth": (INT, "depth, 0 for baselines"),
+            "rung": (INT, "rung, 0 where nothing was pretrained"),
+            "n_labels": (TEXT, "labelled subjects: a number, or 'all'"),
+            "n_train": (REAL, "mean number of labelled subjects really used"),
+            "condition": (TEXT, "clean, corrupt:<what>, attack, site or onto:<dataset>"),
+            "severity": (INT, "severity from 1, 0 when clean"),
+            "amount": (
+                REAL,
+                "what the severity is of: of a corruption as its docs say, of an attack its radius in SDs of the "
+                "window, else null",
+            ),
+            "metric": (
+                TEXT,
+                "metric; brier and ece (calibration, below 0 where none is seen) are better when lower",
+            ),
+            "value": (REAL, "mean over repeats, draws and seeds"),
+            "low": (REAL, "lower end of the 95 % interval: new subjects, draws and seeds"),
+            "high": (REAL, "upper end of the 95 % interval"),
+            "clean": (REAL, "the same read-outs' value on the clean recordings of the task's own dataset"),
+            "drop": (
+                REAL,
+                "how much worse than clean, positive when worse whatever the metric; null for clean itself",
+            ),
+            "drop_low": (
+                REAL,
+                "lower end of its 95 % interval, paired; for onto subjects of the two datasets are resampled apart",
+            ),
+            "drop_high": (REAL, "upper end of that interval"),
+            "n_subjects": (INT, "test subjects"),
+            "n_seeds": (INT, "pretraining or initialisation seeds"),
+            "n_draws": (INT, "label draws"),
+        }
+    ),
+    "continual": Table(
+        {
+            "sequence": (INT, "number of the sequence of tasks, from 1"),
+            "tasks": (TEXT, "its tasks in their order, as 'dataset/task > dataset/task'"),
+            "arm": (TEXT, "arm"),
+            "read_out": (TEXT, "read-out; 'ridge' does not move the network and cannot forget"),
+            "reader_group": (TEXT, "reader without its seed"),
+            "depth": (INT, "depth, 0 for baselines"),
+            "rung": (INT, "rung, 0 where nothing was pretrained"),
+            "n_labels": (TEXT, "labelled subjects a task: a number, or 'all'"),
+            "stage": (INT, "tasks learned so far"),
+            "quantity": (
+                TEXT,
+                "score of one task, or over the tasks so far: average (ACC), backward_transfer (BWT, Lopez-Paz and "
+                "Ranzato 2017) and forgetting (Chaudhry et al. 2018)",
+            ),
+            "dataset": (TEXT, "of a score: dataset of the task; else empty"),
+            "task": (TEXT, "of a score: task; else empty"),
+            "metric": (
+                TEXT,
+                "of a score: metric of the task; else 'above_chance', (score - chance) / (1 - chance)",
+            ),
+            "value": (REAL, "mean over repeats, draws and seeds"),
+            "low": (REAL, "lower end of the 95 % interval: new subjects, draws and seeds"),
+            "high": (REAL, "upper end of the 95 % interval"),
+            "n_subjects": (INT, "test subjects, over the tasks so far each counted once a dataset"),
             "n_seeds": (INT, "pretraining or initialisation seeds"),
             "n_draws": (INT, "label draws"),
         }
@@ -722,17 +803,39 @@ def read_table(path: Path | str, name: str) -> pa.Table:
     UserError
         If the file is missing, is not parquet, or lacks a column.
     """
+    data = read_parquet(path)
+    check_columns(data, path, name)
+    return data
+
+
+def read_parquet(path: Path | str) -> pa.Table:
+    """Read a parquet file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or is not parquet.
+    """
     try:
         # The file itself and not pq.read_table, which imports pyarrow.dataset and with it pandas.
         with pq.ParquetFile(path) as file:
-            data = file.read()
+            return file.read()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path}: not a readable parquet file ({str(error).splitlines()[0]})") from None
+
+
+def check_columns(data: pa.Table, path: Path | str, name: str) -> None:
+    """Check that data read from ``path`` has the columns of table ``name``.
+
+    Raises
+    ------
+    UserError
+        Naming the first column that is missing.
+    """
     missing = [column for column in TABLES[name].columns if column not in data.column_names]
     if missing:
         raise UserError(
             f"{path}: column '{missing[0]}' of table {name} is missing; {nearest(missing[0], data.column_names)}"
         )
-    return data

@@ -18,10 +18,12 @@ from transferscale.errors import UserError
 from transferscale.medical import simulate
 from transferscale.medical.atlas import cut_parcels, grey_matter
 from transferscale.study.load import load_dataset
+from transferscale.versions import STAGE_VERSION
 
 SPEC: dict[str, Any] = {
     "subjects": 12,
     "sites": 2,
+    "first_site": 1,
     "volumes": 24,
     "tr_s": 2.0,
     "voxel_mm": 12.0,
@@ -29,9 +31,21 @@ SPEC: dict[str, Any] = {
     "class_effect": 1.0,
     "slope": 0.5,
     "block_amplitude": 0.6,
+    "states": 1,
+    "latents": 0,
+    "mixtures": 1,
+    "similarity": 0.0,
+    "snr": 0.5,
     "noise_ar1": 0.4,
     "seed": 3,
 }
+# First rows of the table of people, and the SD of the second's image where it is not empty.
+GOLDEN_ROWS = [
+    "participant_id\tsite\tsex\tgroup\ttrait\tcoin",
+    "sub-01\tsite1\tF\tcontrol\t32.29\ttails",
+    "sub-02\tsite1\tM\tpatient\t42.22\ttails",
+]
+GOLDEN_SD = 61.43627444478699
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +155,18 @@ def test_the_same_spec_gives_the_same_bytes_whatever_the_threads(tmp_path: Path)
     simulate.write_dataset({**SPEC, "seed": 4}, tmp_path / "other", 2)
     first = "sub-01/func/sub-01_task-blocks_space-MNI152_desc-preproc_bold.nii.gz"
     assert (tmp_path / "one" / first).read_bytes() != (tmp_path / "other" / first).read_bytes()
+
+
+def test_golden_numbers_change_only_with_the_version(tmp_path: Path) -> None:
+    assert STAGE_VERSION["medical simulate"] == 1, "take the figures below anew"
+    simulate.write_dataset(SPEC, tmp_path / "out", 1)
+    rows = (tmp_path / "out" / "participants.tsv").read_text().splitlines()
+    assert rows[:3] == GOLDEN_ROWS
+    image = nibabel.load(
+        tmp_path / "out" / "sub-02/func/sub-02_task-blocks_space-MNI152_desc-preproc_bold.nii.gz"
+    )
+    data = np.asarray(image.dataobj, dtype=np.float64)
+    assert data[data > 0].std() == pytest.approx(GOLDEN_SD, rel=1e-4)
 
 
 def test_it_is_a_bids_derivative(demo: Made) -> None:

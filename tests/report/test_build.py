@@ -106,6 +106,12 @@ def test_the_page_is_well_formed_and_its_ids_are_its_own(outline: Outline) -> No
     assert len(ids) == len(set(ids))
 
 
+def test_behaviour_beyond_accuracy_has_its_section(page: str) -> None:
+    for words in ("Out of distribution", "One task after another", "Calibration"):
+        assert f"<h3>{words}</h3>" in page
+    assert "Corruption and attack, every row" in page
+
+
 def test_every_link_inside_the_page_leads_somewhere(page: str, outline: Outline) -> None:
     ids = {attrs.get("id") for _, attrs in outline.tags}
     page = without_programs(page)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from transferscale.scaling.gains.cells import Cell as Tested
-from transferscale.study.grid import Cell, Grid
+from transferscale.study.cells import Cell, tasks_for
+from transferscale.study.grid import Grid
 from transferscale.study.study import Study
 
 Quality = Callable[[Cell, str], float]
@@ -32,9 +33,7 @@ def predictions(
     common = {key: rng.standard_normal(subjects) for key in truths}
     shuffles = [rng.permutation(subjects) for _ in range(transfer.repeats)]
     for cell in grid.cells():
-        tasks = (
-            grid.full_tasks(cell.dataset) if cell.read_out == "full" else study.dataset(cell.dataset).tasks
-        )
+        tasks = tasks_for(study, cell.read_out, cell.dataset, cell.reader)
         draws = transfer.draws if cell.n_labels != "all" else 1
         first = 0
         if cell.read_out == "full":
@@ -100,7 +99,7 @@ def _rows(
                     "task": task,
                     "kind": kind,
                     "view": cell.view,
-                    "arm": cell.reader.arm,
+                    "arm": cell.reader.arm_name,
                     "control": "",
                     "reader_id": cell.reader.reader_id,
                     "read_out": cell.read_out,
@@ -121,12 +120,18 @@ def _rows(
                     "y_true": y,
                     "y_pred": value,
                     "y_score": scores,
+                    "y_prob": _probabilities(kind, scores),
                     "classes": [] if kind == "regression" else [str(k) for k in range(len(scores))],
                     "choice": "{}",
                     "split_hash": "0" * 12,
                 }
             )
     return rows
+
+
+def _probabilities(kind: str, scores: list[float]) -> list[float]:
+    """Two-class log-odds as probabilities; none for states."""
+    return [float(1 / (1 + np.exp(-2 * z))) for z in scores] if kind == "classification" else []
 
 
 def pair_of_cells(

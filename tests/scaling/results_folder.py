@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from transferscale.cli import app
 from transferscale.scaling import curves
 from transferscale.scaling.checkpoints import checkpoints
 from transferscale.scaling.gains.study import run
-from transferscale.study.grid import Cell, Grid, Reader
+from transferscale.study.behaviour import SEVERITIES
+from transferscale.study.cells import Cell
+from transferscale.study.grid import Grid
 from transferscale.study.load import load_study, read_yaml
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
 from transferscale.tables import TABLES, write_table
 
@@ -72,8 +76,73 @@ def fill(study: Study, seed: int = 0) -> None:
         study, tables / "checkpoints.parquet", scores, tables / "curves.parquet", tables / "arms.parquet"
     )
     _corpus(study, folder / "corpus" / study.corpus.name)
+    _behaviour(study, scaling)
     for dataset in study.datasets:
         _medical(study, folder / "medical" / dataset.dataset, dataset.dataset)
+
+
+def _behaviour(study: Study, folder: Path) -> None:
+    """The tables of section ``behaviour``: scores that fall by a tenth a severity."""
+    asked, grid = study.behaviour, Grid(study)
+    if asked is None:
+        return
+    conditions = [
+        (f"corrupt:{name}", n + 1, a) for name in asked.corruptions for n, a in enumerate(SEVERITIES[name])
+    ]
+    conditions += [("attack", n + 1, radius) for n, radius in enumerate(asked.radii)]
+    conditions += [("clean", 0, None), *([("site", 1, None)] if asked.sites else [])]
+    rows = []
+    for cell in grid.behaviour_cells():
+        spec = grid.behaviour_spec(cell)
+        for task, (condition, severity, amount) in product(spec["tasks"], conditions):
+            kind, metric = spec["tasks"][task]["kind"], spec["tasks"][task]["metric"]
+            for name in (metric, *(("brier", "ece") if kind == "classification" else ())):
+                value = 0.9 - 0.1 * severity if name == metric else 0.2
+                rows.append(
+                    {
+                        **blank("behaviour"),
+                        **{"dataset": cell.dataset, "task": task, "kind": kind, "view": cell.view},
+                        **{
+                            "arm": cell.reader.arm_name,
+                            "read_out": cell.read_out,
+                            "depth": cell.reader.depth,
+                        },
+                        **{
+                            "reader_group": cell.reader.group,
+                            "rung": cell.reader.rung,
+                            "n_labels": cell.n_labels,
+                        },
+                        **{"condition": condition, "severity": severity, "amount": amount, "metric": name},
+                        **{"value": value, "low": value - 0.1, "high": value + 0.1, "clean": 0.9},
+                        **{"drop": 0.1 * severity if severity else None, "drop_low": 0.0, "drop_high": 0.6},
+                    }
+                )
+    write_table(folder / "behaviour.parquet", "behaviour", rows)
+    write_table(
+        folder / "continual.parquet",
+        "continual",
+        [
+            {
+                **blank("continual"),
+                **{"sequence": cell.sequence, "tasks": " > ".join(asked.continual[cell.sequence - 1])},
+                **{"arm": cell.reader.arm_name, "read_out": cell.read_out, "depth": cell.reader.depth},
+                **{"reader_group": cell.reader.group, "n_labels": cell.n_labels, "stage": stage},
+                **{"quantity": quantity, "metric": "above_chance", "value": 0.5, "low": 0.3, "high": 0.7},
+            }
+            for cell in grid.continual_cells()
+            for stage in (1, 2)
+            for quantity in ("average", "backward_transfer", "forgetting")
+        ],
+    )
+
+
+def blank(name: str) -> dict[str, Any]:
+    """A row of a table with nothing in it."""
+    kinds = {column: kind for column, (kind, _) in TABLES[name].columns.items()}
+    return {
+        column: "" if kind == pa.string() else 0 if kind == pa.int64() else 0.0
+        for column, kind in kinds.items()
+    }
 
 
 def analyse(study: Study) -> None:
@@ -147,7 +216,6 @@ SURFACES = {
 
 def parameters(depth: int) -> int:
     """Parameters of the encoder at a depth."""
-    return 50_000 + 12 * (32 * depth) ** 2 * depth
 
 
 def planted_loss(study: Study, family: str, depth: int, clips: int) -> float:
@@ -161,9 +229,6 @@ def planted_loss(study: Study, family: str, depth: int, clips: int) -> float:
 def _checkpoints(study: Study, folder: Path, rng: np.random.Generator) -> None:
     """A model.json for every checkpoint, and the tables of what they cost and how they were trained."""
     kinds = {name: kind for name, (kind, _) in TABLES["checkpoints"].columns.items()}
-    blank = {
-        name: "" if kind == pa.string() else 0 if kind == pa.int64() else 0.0 for name, kind in kinds.items()
-    }
     ledger, training = [], []
     luck: dict[str, float] = {}
     for reader in Grid(study).checkpoints():
@@ -179,7 +244,7 @@ def _checkpoints(study: Study, folder: Path, rng: np.random.Generator) -> None:
         loss *= 1.5 if reader.control else 1.1 if reader.fraction < 1 else 1.0
         cost = 6.0 * 128 if study.datasets else SURFACES[reader.family]["cost"]
         facts = {
-            **blank,
+            **blank("checkpoints"),
             "reader_id": reader.reader_id,
             "path": reader.folder,
             "corpus": reader.corpus,

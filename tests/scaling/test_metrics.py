@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    r2_score,
+    roc_auc_score,
+)
 
 from transferscale.scaling import metrics
 
@@ -84,3 +90,69 @@ def test_many_resamples_and_columns_are_the_single_ones_stacked() -> None:
     stacked = metrics.auroc(truth, score, weights)
     assert stacked.shape == (4, 3)
     assert stacked[2, 1] == pytest.approx(metrics.auroc(truth, score[..., 1:2], weights[2:3]).item())
+
+
+def _calibrated(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Classes drawn with the probabilities (rows, 2, 1) that are told."""
+    second = rng.uniform(0, 1, (rows, 1))
+    return (rng.uniform(size=rows) < second[:, 0]).astype(int), np.stack([1 - second, second], 1)
+
+
+def test_brier_is_scikit_learns_where_classes_are_balanced() -> None:
+    rng = np.random.default_rng(0)
+    truth, probability = np.arange(40) % 2, rng.dirichlet([1, 1], (40, 1)).transpose(0, 2, 1)
+    theirs = brier_score_loss(truth, probability[:, 1, 0])
+    assert metrics.brier(truth, probability).item() == pytest.approx(theirs)
+
+
+def test_a_guess_has_brier_a_quarter_and_no_calibration_error_whatever_the_numbers_of_the_classes() -> None:
+    truth, guess = (np.arange(2000) % 5 == 0).astype(int), np.full((2000, 2, 1), 0.5)
+    assert metrics.brier(truth, guess).item() == pytest.approx(0.25)
+    assert metrics.ece(truth, guess).item() == pytest.approx(0, abs=0.1)
+
+
+def test_a_read_out_that_is_always_sure_is_off_by_how_often_it_is_wrong() -> None:
+    truth = np.arange(1000) % 2
+    sure = np.tile(np.array([0.1, 0.9])[:, None], (1000, 1, 1))
+    # It says the second class with .9 and is right every second time.
+    assert metrics.ece(truth, sure).item() == pytest.approx(0.4, abs=0.02)
+
+
+def test_on_77_calibrated_subjects_the_binned_error_of_guo_is_a_tenth_and_ours_about_nothing() -> None:
+    rng = np.random.default_rng(0)
+    ours, theirs = [], []
+    for _ in range(40):
+        truth, probability = _calibrated(rng, 77)
+        sure, right = probability.max(1)[:, 0], probability.argmax(1)[:, 0] == truth
+        in_bin = np.minimum((sure * 15).astype(int), 14)
+        theirs.append(sum(abs((sure - right)[in_bin == b].sum()) for b in range(15)) / 77)
+        ours.append(metrics.ece(truth, probability).item())
+    assert np.mean(theirs) == pytest.approx(0.11, abs=0.01)
+    assert np.mean(ours) == pytest.approx(0, abs=0.03)
+
+
+def test_a_bootstrap_does_not_make_the_calibration_error_larger_on_the_whole() -> None:
+    rng = np.random.default_rng(1)
+    points, resampled = [], []
+    for _ in range(20):
+        truth, probability = _calibrated(rng, 77)
+        weights = rng.multinomial(77, np.full(77, 1 / 77), 200).astype(float)
+        points.append(metrics.ece(truth, probability).item())
+        resampled.append(metrics.ece(truth, probability, weights).mean())
+    assert np.mean(resampled) == pytest.approx(np.mean(points), abs=0.02)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), classes=st.integers(2, 4))
+def test_calibration_lies_between_zero_and_one_and_ignores_the_order_of_rows(seed: int, classes: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = _classes(rng, 24, classes)
+    probability = rng.dirichlet(np.ones(classes), (24, 3)).transpose(0, 2, 1)
+    weights = rng.integers(0, 3, (2, 24)).astype(float) + np.eye(24)[:2]
+    order = rng.permutation(24)
+    for metric in (metrics.brier, metrics.ece):
+        value = metric(truth, probability, weights)
+        assert value.shape == (2, 3)
+        assert (value >= (0 if metric is metrics.brier else -1)).all()
+        assert (value <= 1).all()
+        np.testing.assert_allclose(metric(truth[order], probability[order], weights[:, order]), value)

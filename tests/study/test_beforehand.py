@@ -57,7 +57,14 @@ def _with(content: dict[str, Any], folder: Path, windows: dict[str, int]) -> Stu
     ]
     transfer = {**content["transfer"], "read_outs": {"full": full}}
     return load_study(
-        {**content, "datasets": [dataset], "transfer": transfer, "verdict": claims, "known_answers": []}
+        {
+            **content,
+            "datasets": [dataset],
+            "transfer": transfer,
+            "verdict": claims,
+            "known_answers": [],
+            "behaviour": None,
+        }
     )
 
 

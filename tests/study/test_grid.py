@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from transferscale.study.grid import Grid, Reader
+from transferscale.study.cells import frozen
+from transferscale.study.grid import Grid
 from transferscale.study.load import load_study
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
 
 
@@ -29,7 +31,8 @@ def specs(grid: Grid) -> dict[str, str]:
     found = {r.folder: grid.rung_spec(r.family, r.depth, r.seed, r.rung) for r in grid.checkpoints()}
     for dataset in grid.study.datasets:
         found |= {
-            f"{dataset.dataset}/{r.reader_id}": grid.features_spec(dataset.dataset, r) for r in grid.frozen()
+            f"{dataset.dataset}/{r.reader_id}": grid.features_spec(dataset.dataset, r)
+            for r in frozen(grid.study, dataset.dataset)
         }
         found[f"{dataset.dataset}/splits"] = grid.split_spec(dataset.dataset)
     found |= {cell.path: grid.fit_spec(cell) for cell in grid.cells()}
@@ -95,7 +98,7 @@ def test_a_trunk_on_recordings_says_whose_folds_it_keeps(study):
 
 
 def test_reader_names_can_be_read_back(study):
-    readers = [*Grid(study).frozen(), *Grid(study).trained()]
+    readers = [cell.reader for cell in Grid(study).cells()]
     assert all(Reader.parse(r.reader_id) == r for r in readers)
     assert Reader.parse("video.a.mae.vit-d2.s1.r3").group == "video.a.mae.vit-d2.r3"
 

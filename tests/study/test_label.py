@@ -5,8 +5,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from transferscale.study.corpus import CONTROLS
-from transferscale.study.grid import Reader
 from transferscale.study.label import CorpusLabel, ambiguous
+from transferscale.study.reader import Reader
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]*", fullmatch=True).filter(lambda name: not ambiguous(name))
 LABELS = st.one_of(

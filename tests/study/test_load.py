@@ -32,7 +32,9 @@ def change(content, key, value):
     return changed
 
 
-@pytest.mark.parametrize("path", ["config/config.yaml", "config/studies/pixar.yaml"])
+@pytest.mark.parametrize(
+    "path", ["config/config.yaml", "config/studies/pixar.yaml", "config/studies/relative.yaml"]
+)
 def test_shipped_studies_load_and_survive_a_round_trip(root, monkeypatch, path):
     monkeypatch.chdir(root)
     study = load_study(path)
@@ -63,7 +65,11 @@ def test_placeholders_are_filled(content):
         ("verdict.0.task", "grup", r"no task 'grup'; did you mean 'group'\?"),
         ("verdict.0.depth", 3, "depth 3 is not run with full"),
         ("verdict.0.n_labels", 8, "n_labels 8 is not run with full"),
-        ("verdict.0.reference", "random", "a frozen read-out's reference is 'random'"),
+        (
+            "verdict.0.reference",
+            "random",
+            "the reference of read-out 'full' without pretraining is 'scratch'",
+        ),
         ("verdict.0.metric", "r2", "metric 'r2' does not fit"),
         ("datasets", ["nowhere.yaml"], r"nowhere.yaml: no such file \(key 'datasets.0'"),
         ("study", None, "key 'study' is missing"),
@@ -215,7 +221,7 @@ def pretraining_alone(content):
     return {
         k: v
         for k, v in content.items()
-        if k not in ("datasets", "transfer", "verdict", "plan", "known_answers")
+        if k not in ("datasets", "transfer", "verdict", "behaviour", "plan", "known_answers")
     }
 
 
@@ -278,6 +284,26 @@ def test_a_family_in_which_a_claim_is_not_run_is_told(content):
 def test_placeholders_of_label_tables_are_filled(content):
     content["corpus"]["sources"].append({"kind": "folder", "path": "v", "labels": "{data_root}/labels.csv"})
     assert load_study(content).corpus.sources[1].labels == "../shared/data/labels.csv"
+
+
+def test_a_datasets_file_can_be_listed_twice_with_other_keys(content):
+    file = "config/datasets/demo.yaml"
+    content["datasets"] = [file, {"file": file, "dataset": "other", "simulate": {"seed": 5}}]
+    demo, other = load_study(content).datasets
+    assert (other.dataset, other.simulate.seed) == ("other", 5)
+    assert other.simulate.model_copy(update={"seed": demo.simulate.seed}) == demo.simulate
+    assert other.tasks == demo.tasks
+    content["datasets"][1]["simulate"] = {"sead": 5}
+    told = r"demo\.yaml, as changed under 'datasets\.1': unknown key 'simulate\.sead'; did you mean 'seed'"
+    with pytest.raises(UserError, match=told):
+        load_study(content)
+
+
+def test_a_dataset_is_simulated_into_a_folder_of_its_own(root, monkeypatch):
+    monkeypatch.chdir(root)
+    roots = [dataset.root for dataset in load_study("config/studies/relative.yaml").datasets]
+    assert roots[0] == "results/relative/simulated/easiest"
+    assert len(set(roots)) == len(roots) == 6
 
 
 def test_a_mistake_in_a_dataset_names_the_datasets_file(root, tmp_path, content):

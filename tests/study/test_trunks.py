@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from transferscale.study.grid import Grid, Reader
+from transferscale.study.grid import Grid
 from transferscale.study.label import CorpusLabel
 from transferscale.study.load import load_study
+from transferscale.study.reader import Reader
 from transferscale.study.show import summary
 from transferscale.study.study import Study
 from transferscale.study.trunks import fold_task, ladder_trunks, parts, trunks_beside
@@ -71,13 +72,6 @@ def test_the_reader_of_a_rung_is_the_one_that_the_grid_names(study):
         spec = grid.rung_spec(r.family, r.depth, r.seed, r.rung, r.corpus)
         assert Reader.of_rung(spec) == r
         assert (spec["control"], spec["fraction"], spec["fold"]) == (r.control, r.fraction, r.fold)
-
-
-def test_only_the_ladder_is_put_to_the_test(study, content):
-    content["pretrain"] = {k: v for k, v in content["pretrain"].items() if k not in BESIDE}
-    content |= {"controls": []}
-    content["pretrain"]["convnet"] = BESIDE["convnet"]
-    assert Grid(study).frozen() == Grid(Study.model_validate(content)).frozen()
 
 
 def test_what_is_trained_beside_the_ladder_changes_no_rung_of_it(study, content):

@@ -10,8 +10,10 @@ import numpy as np
 from transferscale.medical.index import index
 from transferscale.medical.split import split
 from transferscale.medical.view import build
-from transferscale.study.grid import Cell, Grid, Reader
+from transferscale.study.cells import Cell
+from transferscale.study.grid import Grid
 from transferscale.study.load import load_study
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
 
 SUBJECTS, PARCELS, VOLUMES = 30, 16, 8
@@ -46,6 +48,9 @@ class Planted:
     @property
     def splits(self) -> Path:
         return self.folder / "splits.json"
+
+    def features_spec(self, reader: str) -> dict[str, Any]:
+        return self.grid.features_spec("small", Reader.parse(reader))
 
     def spec(self, read_out: str, reader: Reader, n_labels: int | str, **changes: Any) -> dict[str, Any]:
         return {**self.grid.fit_spec(Cell("small", "roi", read_out, reader, str(n_labels))), **changes}

@@ -53,9 +53,9 @@ def test_bands_of_any_run_are_as_many_and_hold_its_spectrum(volumes: int) -> Non
 def test_many_columns_are_read_as_few_are(
     planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
-    extract({"reader": reader}, planted.view, tmp_path / "few")
+    extract(planted.features_spec(reader), planted.view, tmp_path / "few")
     monkeypatch.setattr(baselines, "MANY_COLUMNS", 0)
-    extract({"reader": reader}, planted.view, tmp_path / "many")
+    extract(planted.features_spec(reader), planted.view, tmp_path / "many")
     few, many = read_grams(tmp_path / "few").matrices, read_grams(tmp_path / "many").matrices
     assert few.keys() == many.keys()
     for name, matrix in few.items():
@@ -75,16 +75,16 @@ def test_log_power_is_high_where_the_wave_is_and_finite_for_a_constant_parcel() 
 
 @pytest.mark.parametrize("reader", ["connectivity", "raw-linear", "spectrum", "drift", "dummy"])
 def test_every_baseline_writes_one_layer(planted: Planted, tmp_path: Path, reader: str) -> None:
-    extract({"reader": reader}, planted.view, tmp_path / "f")
+    extract(planted.features_spec(reader), planted.view, tmp_path / "f")
     grams = read_grams(tmp_path / "f")
     assert grams.layers == 1
-    assert grams.subject_blocks(0)
+    assert grams.subject_blocks(0, "group", 0)
     assert all(np.isfinite(matrix).all() for matrix in grams.matrices.values())
 
 
 def test_an_unknown_baseline_is_a_sentence(planted: Planted, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean 'connectivity'"):
-        extract({"reader": "conectivity"}, planted.view, tmp_path / "f")
+        extract(planted.features_spec("conectivity"), planted.view, tmp_path / "f")
 
 
 def test_frozen_read_outs_and_baselines_start_without_torch_or_scipy() -> None:

@@ -11,7 +11,7 @@ from transferscale.errors import UserError
 from transferscale.medical.reading import View
 from transferscale.models.build import build
 from transferscale.models.checkpoint import save_model
-from transferscale.study.grid import Reader
+from transferscale.study.reader import Reader
 from transferscale.transfer.features import extract, layer_grams
 from transferscale.transfer.grams import read_grams
 

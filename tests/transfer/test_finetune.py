@@ -9,17 +9,22 @@ import torch
 
 from tests.transfer.planted import Planted, auroc
 from transferscale.errors import UserError
+from transferscale.ladder import Scale
 from transferscale.medical.labels import labels
 from transferscale.medical.reading import Splits, View
+from transferscale.models.architecture import spec_of
 from transferscale.models.build import build
 from transferscale.models.checkpoint import save_model
-from transferscale.study.grid import Reader
+from transferscale.study.reader import Reader
 from transferscale.tables import read_table
 from transferscale.transfer.features import token_grams
-from transferscale.transfer.finetune import HEAD_PENALTY, Plan, Tuner, fit, marks, subject_batches
-from transferscale.transfer.head import Head
+from transferscale.transfer.finetune import fit
+from transferscale.transfer.head import HEAD_PENALTY, Head
 from transferscale.transfer.readout import Problem, fit_problems, targets
 from transferscale.transfer.task import Cell, Task, cells, load_task
+from transferscale.transfer.trained.optimiser import Plan, marks
+from transferscale.transfer.trained.read_out import READ_OUTS
+from transferscale.transfer.tuner import Tuner, subject_batches
 
 SCRATCH = Reader("scratch", family="vit", depth=1, seed=0)
 OPTIONS = {"steps": 6, "batch_subjects": 4, "learning_rates": [3e-3], "weight_decay": 0.05}
@@ -151,30 +156,78 @@ def test_several_learning_rates_are_chosen_among_inside_the_training_subjects(
     task, cell = task_and_cell(planted, "film")
     options = {**OPTIONS, "learning_rates": [1e-9, 1e-2]}
     other = Tuner(tuner.encoder, tuner.clips, tuner.owner, options)
-    _, choice = other.cell(task, cell, ("x",))
+    choice = other.fit(task, cell, ("x",)).choice
     assert choice["chosen"] == "inner split"
     assert choice["learning_rate"] in options["learning_rates"]
     assert choice["steps"] in marks(6)
     changed = Task(task.name, task.kind, task.classes, task.y.copy(), task.owner)
     changed.y[task.rows(cell.test)] = 0
-    assert other.cell(changed, cell, ("x",))[1] == choice
+    assert other.fit(changed, cell, ("x",)).choice == choice
 
 
-def test_a_checkpoint_is_where_the_video_arm_starts(planted: Planted, tmp_path: Path) -> None:
-    spec = planted.grid.model_spec("vit", 1)
-    save_model(tmp_path / "rung", build(spec, 7), None, {"model": spec})
-    video = Reader("video", "motion", "mae", "vit", 1, 0, 1)
-    asked = planted.spec("full", video, 16)
-    asked["tasks"] = {"group": asked["tasks"]["group"]}
-    fit(asked, tmp_path / "rung", planted.view, planted.recordings, planted.splits, tmp_path / "v", 1)
-    scratch = planted.spec("full", SCRATCH, 16, tasks=asked["tasks"])
-    fit(scratch, None, planted.view, planted.recordings, planted.splits, tmp_path / "s", 1)
+@pytest.mark.parametrize("read_out", READ_OUTS)
+def test_arms_differ_in_the_weights_they_start_from_alone(
+    planted: Planted, tmp_path: Path, read_out: str
+) -> None:
+    model = planted.grid.model_spec("vit", 1)
+    save_model(tmp_path / "rung", build(model, 7), None, {"model": model})
+    video = planted.spec("full", Reader("video", "motion", "mae", "vit", 1, 0, 1), 16)
+    untrained = planted.spec("full", SCRATCH, 16)
+    for spec in (video, untrained):
+        spec |= {"read_out": read_out, "tasks": {"group": spec["tasks"]["group"]}}
+        spec["options"] = {**spec["options"], "rank": 2}
+    for name, spec, checkpoint in (
+        ("v", video, tmp_path / "rung"),
+        ("again", video, tmp_path / "rung"),
+        ("s", untrained, None),
+    ):
+        fit(spec, checkpoint, planted.view, planted.recordings, planted.splits, tmp_path / name, 1)
+    assert (tmp_path / "v").read_bytes() == (tmp_path / "again").read_bytes()
     one, other = (read_table(tmp_path / name, "predictions").to_pydict() for name in ("v", "s"))
     assert set(one["arm"]) == {"video"}
     assert set(other["arm"]) == {"scratch"}
-    for column in ("subject", "fold", "draw", "y_true", "n_train"):
+    assert set(one["read_out"]) == {read_out}
+    for column in ("subject", "fold", "draw", "y_true", "n_train", "choice"):
         assert one[column] == other[column]
     assert one["y_score"] != other["y_score"]
+
+
+def test_the_same_weights_are_the_same_arm_whatever_they_are_called(planted: Planted, tmp_path: Path) -> None:
+    """Batches, queries and adapters are those of the fit: from equal weights, equal predictions."""
+    model = planted.grid.model_spec("vit", 1)
+    save_model(tmp_path / "rung", build(model, 0), None, {"model": model})
+    video = planted.spec("full", Reader("video", "motion", "mae", "vit", 1, 0, 1), 16)
+    untrained = planted.spec("full", SCRATCH, 16)
+    for read_out in READ_OUTS:
+        found = []
+        for spec, checkpoint in ((video, tmp_path / "rung"), (untrained, None)):
+            asked = {**spec, "read_out": read_out, "tasks": {"film": spec["tasks"]["film"]}}
+            asked["options"] = {**spec["options"], "rank": 2}
+            fit(asked, checkpoint, planted.view, planted.recordings, planted.splits, tmp_path / "p", 1)
+            found.append(read_table(tmp_path / "p", "predictions").to_pydict()["y_score"])
+        assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("positions", ["stored", "rotary"])
+def test_published_weights_bring_their_shape_and_are_trained_like_any_other(
+    planted: Planted, tmp_path: Path, positions: str
+) -> None:
+    shape = Scale(
+        "vit", 2, 24, 2, 48, 8, 16, 2, 8, qk_norm=False, qkv_bias=True, final_norm=False, positions=positions
+    )
+    encoder = build(spec_of(shape), 0)
+    if positions == "stored":
+        encoder.positions.normal_(generator=torch.Generator().manual_seed(0))
+    save_model(tmp_path / "hub", encoder, None, {"model": spec_of(shape)})
+    spec = planted.spec("full", Reader("hub:net"), 16)
+    spec["tasks"] = {"film": spec["tasks"]["film"]}
+    for read_out in READ_OUTS:
+        asked = {**spec, "read_out": read_out, "options": {**spec["options"], "rank": 2}}
+        fit(asked, tmp_path / "hub", planted.view, planted.recordings, planted.splits, tmp_path / "p", 1)
+        table = read_table(tmp_path / "p", "predictions").to_pydict()
+        assert set(table["arm"]) == {"hub:net"}
+        hits = [a == b for a, b in zip(table["y_true"], table["y_pred"], strict=True)]
+        assert np.mean(hits) > 0.5
 
 
 def test_a_diverging_fit_is_a_sentence(planted: Planted, tmp_path: Path) -> None:

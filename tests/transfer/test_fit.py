@@ -10,7 +10,7 @@ import pytest
 from tests.transfer.planted import PARCELS, SUBJECTS, Planted, auroc
 from transferscale.artefacts import read_json
 from transferscale.errors import UserError
-from transferscale.study.grid import Reader
+from transferscale.study.reader import Reader
 from transferscale.tables import TABLES, read_table
 from transferscale.transfer import baselines
 from transferscale.transfer.fit import fit
@@ -21,7 +21,7 @@ def run(
 ) -> dict[str, np.ndarray]:
     """Columns of the table of one baseline."""
     features, out = folder / f"{reader}.safetensors", folder / f"{reader}-{n_labels}.parquet"
-    baselines.extract({"reader": reader}, planted.view, features)
+    baselines.extract(planted.features_spec(reader), planted.view, features)
     spec = planted.spec("ridge", Reader.parse(reader), n_labels, **changes)
     fit(spec, features, planted.view, planted.recordings, planted.splits, out)
     table = read_table(out, "predictions")
@@ -97,7 +97,7 @@ def test_more_draws_leave_the_first_ones_as_they_were(planted: Planted, tmp_path
 
 def test_below_16_labels_the_choice_is_fixed_and_above_it_is_made(planted: Planted, tmp_path: Path) -> None:
     assert set(run(planted, tmp_path, "raw-linear", 4)["choice"]) == {
-        '{"chosen":"fixed","layer":0,"penalty":1.0}'
+        '{"chosen":"fixed","layer":0,"penalty":0.1}'
     }
     assert all('"inner folds"' in choice for choice in run(planted, tmp_path, "raw-linear", 16)["choice"])
 
@@ -135,7 +135,7 @@ def test_features_of_another_view_are_refused(planted: Planted, tmp_path: Path) 
     from transferscale.transfer.grams import Grams, read_grams, write_grams
 
     features = tmp_path / "f.safetensors"
-    baselines.extract({"reader": "dummy"}, planted.view, features)
+    baselines.extract(planted.features_spec("dummy"), planted.view, features)
     grams = read_grams(features)
     write_grams(features, Grams(grams.matrices, grams.subjects, "other"))
     spec = planted.spec("ridge", Reader("dummy"), 4)
@@ -149,10 +149,10 @@ def test_shuffled_labels_leave_nothing_to_find(planted: Planted, tmp_path: Path)
     from transferscale.medical.reading import View
     from transferscale.transfer.readout import Problem, fit_problems, targets
 
-    baselines.extract({"reader": "connectivity"}, planted.view, tmp_path / "f")
+    baselines.extract(planted.features_spec("connectivity"), planted.view, tmp_path / "f")
     from transferscale.transfer.grams import read_grams
 
-    blocks, view = [read_grams(tmp_path / "f").subject_blocks(0)], View(planted.view)
+    blocks, view = [read_grams(tmp_path / "f").subject_blocks(0, "group", 0)], View(planted.view)
     assert view.series.shape[1] == PARCELS
     found = []
     for seed in range(30):

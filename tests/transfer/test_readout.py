@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from benchmarks.readout_speed import Curve, loop, ours
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,3 +107,19 @@ def test_inner_folds_are_a_stratified_partition(y: list[int], folds: int) -> Non
     for label in set(y):
         counts = [int((np.array(y)[rows] == label).sum()) for rows in held]
         assert max(counts) - min(counts) <= 1
+
+
+@pytest.mark.parametrize("kind", ["classification", "state", "regression"])
+def test_a_label_count_curve_is_that_of_a_loop_over_scikit_learn(kind: str) -> None:
+    random = np.random.default_rng(3)
+    y = random.permutation(np.arange(60) % (4 if kind == "state" else 2)).astype(float)
+    layers = [[random.standard_normal((60, 90)).astype(np.float32) for _ in range(2)] for _ in range(2)]
+    layers[1][0][:, 0] += 4 * y
+    every = [
+        Problem(train, np.setdiff1d(np.arange(60), train), [train[held] for held in inner_folds(y[train], 3)])
+        for train in (np.sort(random.permutation(60)[:n]) for n in (16, 20, 40))
+    ]
+    curve = Curve("x", kind, layers, targets(kind, y, 4 if kind == "state" else 2), every)
+    for fit, (layer, penalty, scores) in zip(ours(curve), loop(curve), strict=True):
+        assert (fit.layer, fit.penalty) == (layer, penalty)
+        np.testing.assert_allclose(fit.scores, scores, atol=1e-3)

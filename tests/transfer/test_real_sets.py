@@ -16,7 +16,9 @@ from transferscale.medical.leaks import audit_view
 from transferscale.medical.reading import View
 from transferscale.medical.split import split
 from transferscale.medical.view import build
-from transferscale.study.grid import Cell, Grid, Reader
+from transferscale.study.cells import Cell
+from transferscale.study.grid import Grid
+from transferscale.study.reader import Reader
 from transferscale.tables import read_table
 from transferscale.transfer import baselines
 from transferscale.transfer.fit import fit

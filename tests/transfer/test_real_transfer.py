@@ -9,8 +9,10 @@ from tests.transfer.planted import auroc
 from transferscale.medical.index import index
 from transferscale.medical.split import split
 from transferscale.medical.view import build
-from transferscale.study.grid import Cell, Grid, Reader
+from transferscale.study.cells import Cell
+from transferscale.study.grid import Grid
 from transferscale.study.load import load_study, read_yaml
+from transferscale.study.reader import Reader
 from transferscale.tables import read_table
 from transferscale.transfer import baselines
 from transferscale.transfer.fit import fit

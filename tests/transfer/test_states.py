@@ -11,13 +11,15 @@ from transferscale.medical.index import index
 from transferscale.medical.reading import Splits, View
 from transferscale.medical.split import split
 from transferscale.medical.view import build
-from transferscale.study.grid import Cell, Grid, Reader
+from transferscale.study.cells import Cell
+from transferscale.study.grid import Grid
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
 from transferscale.tables import read_table
 from transferscale.transfer import baselines
-from transferscale.transfer.finetune import Tuner
 from transferscale.transfer.fit import fit
 from transferscale.transfer.task import load_task
+from transferscale.transfer.tuner import Tuner
 
 SUBJECTS, VOLUMES, TR_S, LAG_S = 18, 100, 2.0, 4.0
 PICTURES = ("face", "house", "rest")
@@ -91,8 +93,9 @@ def test_pictures_are_decoded_and_only_those_of_the_classes_count(
 ) -> None:
     grid, folder = seen
     features = tmp_path / "raw.safetensors"
-    baselines.extract({"reader": "raw-linear"}, folder / "roi", features)
-    spec = grid.fit_spec(Cell("small", "roi", "ridge", Reader.parse("raw-linear"), "all"))
+    reader = Reader.parse("raw-linear")
+    baselines.extract(grid.features_spec("small", reader), folder / "roi", features)
+    spec = grid.fit_spec(Cell("small", "roi", "ridge", reader, "all"))
     fit(spec, features, folder / "roi", folder / "recordings.parquet", folder / "splits.json", tmp_path / "p")
     rows = read_table(tmp_path / "p", "predictions").to_pylist()
     for task, classes, chance in (("all", list(PICTURES), 1 / 3), ("pictures", ["house", "face"], 1 / 2)):

@@ -9,7 +9,9 @@ from transferscale.medical.index import index
 from transferscale.medical.leaks import audit_view
 from transferscale.medical.split import split
 from transferscale.medical.view import build
-from transferscale.study.grid import Cell, Grid, Reader
+from transferscale.study.cells import Cell
+from transferscale.study.grid import Grid
+from transferscale.study.reader import Reader
 from transferscale.tables import read_table
 from transferscale.transfer import baselines
 from transferscale.transfer.fit import fit
@@ -59,8 +61,9 @@ def accuracy(folder: Path, strength: float) -> float:
     build(grid.view_spec("alone"), tables[0], folder / "roi", 1)
     split(grid.split_spec("alone"), *tables)
     audit_view(tables[1], tables[0], folder / "roi", folder / "audit.json")
-    baselines.extract({"reader": "raw-linear"}, folder / "roi", folder / "features")
-    spec = grid.fit_spec(Cell("alone", "roi", "ridge", Reader.parse("raw-linear"), "all"))
+    reader = Reader.parse("raw-linear")
+    baselines.extract(grid.features_spec("alone", reader), folder / "roi", folder / "features")
+    spec = grid.fit_spec(Cell("alone", "roi", "ridge", reader, "all"))
     fit(spec, folder / "features", folder / "roi", *tables, folder / "predictions.parquet")
     found = read_table(folder / "predictions.parquet", "predictions").to_pydict()
     assert {name[:18] for name in found["subject"]} == {"sub-02_run-1_stret"}

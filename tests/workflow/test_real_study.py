@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.real_data, pytest.mark.xdist_gro
 
 def cut(study: dict) -> dict:
     """One depth, one short rung, few synthetic videos, frozen read-outs at two label counts; the rest as shipped."""
-    study["study"] = "pixar-cut"
+    study["study"] = "pixar-test"
     study["corpus"]["sources"][1] |= {"files": 8, "seconds": 3}
     study["corpus"]["clips_per_video"] = 1
     study["pretrain"]["vit"] = {"depths": [1]}
@@ -22,13 +22,13 @@ def cut(study: dict) -> dict:
 
 
 def test_the_cut_down_real_study_reproduces_the_known_answers(clone, snakemake, real_data):
-    study = cut(yaml.safe_load((clone / "config/studies/pixar.yaml").read_text()))
+    study = cut(yaml.safe_load((clone / "config/studies/pixar-cut.yaml").read_text()))
     (clone / "cut.yaml").write_text(yaml.safe_dump(study))
     done = snakemake("--configfile", "cut.yaml", "--config", f"data_root={real_data}")
     assert done.returncode == 0, done.stdout[-6000:]
-    found = json.loads((clone / "results/pixar-cut/report/verdict.json").read_text())
+    found = json.loads((clone / "results/pixar-test/report/verdict.json").read_text())
     assert len(found["known_answers"]) == 3
     assert all(known["reached"] for known in found["known_answers"])
-    page = (clone / "results/pixar-cut/report/index.html").read_text()
+    page = (clone / "results/pixar-test/report/index.html").read_text()
     assert "mixed corpus" in page
     assert "not credited without controls" in page

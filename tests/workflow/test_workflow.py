@@ -1,12 +1,21 @@
 """Snakemake for real: a bare run in a clean clone, what a second run does, and what a change reruns."""
 
 import json
+import os
+import random
 import re
+import shutil
+import signal
 import subprocess
+import time
 from collections import Counter
+from pathlib import Path
 
+import pandas
 import pyarrow.parquet as pq
 import pytest
+
+from transferscale.study.reader import Reader
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
 
@@ -25,6 +34,7 @@ GATHER = LADDER + Counter(
     study_check=1,
     transfer_collect=1,
     scaling_gain=1,
+    scaling_behaviour=1,
     scaling_curves=1,
     scaling_fit=1,
     scaling_compare=1,
@@ -51,11 +61,28 @@ def test_a_bare_snakemake_takes_the_demo_and_this_machines_profile(snakemake):
 
 
 def test_every_test_subject_is_predicted_once_a_repeat_and_draw(clone, tiny):
-    table = pq.read_table(clone / "results/tiny/tables/predictions.parquet").to_pandas()
-    assert {"video", "random", "scratch", "connectivity", "raw:linear", "dummy"} == set(table.arm)
-    keys = ["task", "reader_id", "read_out", "n_labels", "draw", "repeat", "subject", "window"]
+    table = pandas.read_parquet(clone / "results/tiny/tables/predictions/part=curves")
+    assert set(table.arm) == {
+        *("video", "control:static", "fmri", "random", "scratch", "raw:mlp"),
+        *("connectivity", "tangent", "raw:linear", "confounds", "dummy"),
+    }
+    table["group"] = [Reader.parse(name).group for name in table.reader_id]
+    keys = ["task", "group", "seed", "read_out", "n_labels", "draw", "repeat", "subject", "window"]
     assert not table.duplicated(keys).any()
     assert (table.groupby(keys[:-2]).subject.nunique() == 20).all()
+
+
+def test_an_arm_that_saw_recordings_predicts_only_whom_it_did_not_see(clone, tiny):
+    table = pandas.read_parquet(clone / "results/tiny/tables/predictions/part=curves")
+    own = table[table.arm == "fmri"]
+    assert set(own.task) == {"group"}
+    for reader_id, rows in own.groupby("reader_id"):
+        reader = Reader.parse(reader_id)
+        assert set(rows.fold) == {reader.fold}
+        clips = pq.read_table(clone / f"results/tiny/corpus/tiny-k{reader.fold}/clips.parquet").to_pandas()
+        seen = set(clips[~clips.dropped].source)
+        assert len(seen) == 10
+        assert not {f"recordings of {subject}" for subject in rows.subject} & seen
 
 
 def test_the_view_is_prepared_in_chunks_and_lies_on_the_disk_once(clone, tiny):
@@ -79,34 +106,34 @@ def test_a_deeper_model_runs_only_its_own_jobs(jobs_of):
 
 
 def test_one_more_rung_runs_only_its_own_jobs(jobs_of):
-    # Fine-tuning starts from the last rung, which is a new one.
-    new = Counter(pretrain_rung=3, transfer_features=3, transfer_ridge=6, transfer_full=2)
+    new = Counter(pretrain_rung=3, transfer_features=3, transfer_ridge=6)
     assert jobs_of(pretrain__budgets={"first": 80, "ratio": 2, "rungs": 3}) == GATHER + new
 
 
 def test_one_more_seed_runs_only_its_own_jobs(jobs_of):
-    new = Counter(pretrain_rung=2, transfer_features=3, transfer_ridge=6, transfer_full=2)
+    new = Counter(pretrain_rung=2, transfer_features=3, transfer_ridge=6, transfer_trained=3)
     assert jobs_of(pretrain__vit={"depths": [1, 2], "seeds": {1: 3, "default": 1}}) == GATHER + new
 
 
 def test_one_more_label_count_runs_only_its_own_jobs(jobs_of):
     jobs = jobs_of(transfer__labels=[6, 8, "all"])
-    assert jobs - LADDER == GATHER - LADDER + Counter(transfer_ridge=12)
+    assert jobs - LADDER == GATHER - LADDER + Counter(transfer_ridge=17)
 
 
 def test_what_is_trained_beside_the_ladder_runs_only_its_own_jobs(jobs_of):
-    # Two seeds of depth 1; the control is wanted at the last rung, which takes the first before it.
-    new = Counter(corpus_controls=1, corpus_card=1, pretrain_rung=4)
-    assert jobs_of(controls=["phase"], pretrain__controls={"depths": [1]}) - GATHER == new
-    new = Counter(pretrain_rung=2)
+    # The control is wanted at rung 2, which takes the first before it.
+    new = Counter(corpus_controls=1, corpus_card=1, pretrain_rung=2, transfer_features=1, transfer_ridge=2)
+    assert jobs_of(controls=["static", "phase"]) - GATHER == new + Counter(transfer_trained=1)
+    # Two seeds of depth 1.
+    new = Counter(pretrain_rung=2, transfer_features=2, transfer_ridge=4)
     beside = {"pretrain__fractions": [0.5], "pretrain__fraction_runs": {"depths": [1], "rungs": [1]}}
     assert jobs_of(**beside) - GATHER == new
-    assert jobs_of(pretrain__overfit={"depths": [2], "fraction": 0.6, "budget": 800}) - GATHER == Counter(
-        pretrain_rung=1
-    )
-    # A trunk a fold and arm.
-    medical = {"datasets": ["tiny"], "depths": [2], "rungs": [1]}
-    assert jobs_of(pretrain__medical=medical) - GATHER == Counter(medical_corpus=2, pretrain_rung=4)
+    new = Counter(pretrain_rung=1, transfer_features=1, transfer_ridge=2)
+    assert jobs_of(pretrain__overfit={"depths": [2], "fraction": 0.6, "budget": 800}) - GATHER == new
+    # A trunk a fold of the second arm; each has the rung before it.
+    medical = {"datasets": ["tiny"], "depths": [2], "rungs": [2], "arms": ["fmri", "video+fmri"]}
+    new = Counter(pretrain_rung=4, transfer_features=2, transfer_ridge=4)
+    assert jobs_of(pretrain__medical=medical) - GATHER == new
 
 
 def test_a_study_of_pretraining_alone_ends_in_the_report(clone, snakemake):
@@ -132,16 +159,16 @@ def test_a_study_of_pretraining_alone_ends_in_the_report(clone, snakemake):
 
 def test_changing_a_stage_reruns_it_and_what_follows(jobs_of):
     changed = jobs_of(transfer__read_outs__full__steps=4)
-    assert changed["transfer_full"] == 4
+    assert changed["transfer_trained"] == 11
     assert not {"pretrain_rung", "transfer_ridge", "transfer_features", "corpus_clips", "medical_view"} & set(
         changed
     )
     changed = jobs_of(pretrain__learning_rate=0.002)
-    assert changed["pretrain_rung"] == 6
-    assert changed["transfer_features"] == 6  # checkpoints, not the random weights
+    assert changed["pretrain_rung"] == 12
+    assert changed["transfer_features"] == 9  # checkpoints, not the random weights
     assert not {"corpus_clips", "medical_view", "transfer_baseline"} & set(changed)
     changed = jobs_of(corpus__clips_per_video=2)
-    assert changed["pretrain_rung"] == 6
+    assert changed["pretrain_rung"] == 12
     assert changed["corpus_clips"] == 1
     assert not {"corpus_synth", "corpus_index", "medical_view", "transfer_baseline"} & set(changed)
 
@@ -190,6 +217,32 @@ def test_a_missing_folder_stops_before_long_work(clone, snakemake):
     assert "nowhere/videos: no such folder (key 'corpus.sources.0.path'" in stopped.stdout
     assert "Traceback" not in stopped.stdout
     assert not (clone / "results/pixar/corpus/mixed/synthetic").exists()
+
+
+def all_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.parquet")}
+
+
+def test_a_run_that_is_killed_and_started_again_gives_the_same_predictions(clone, snakemake, tiny):
+    results = clone / "results/tiny"
+    before = all_bytes(results / "tables/predictions")
+    for reader in ("full/raw-mlp.s0", "full/scratch.vit-d1.s0", "ridge/tangent", "ridge/random.vit-d1.s0"):
+        shutil.rmtree(results / "transfer/tiny/roi" / reader)
+    command = ["snakemake", "--configfile", "tests/workflow/tiny.yaml"]
+    process = subprocess.Popen(
+        command, cwd=clone, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    # From the first job on, so that the kill falls among them.
+    started = clone / ".snakemake/incomplete"
+    while process.poll() is None and not (started.is_dir() and any(started.iterdir())):
+        time.sleep(0.05)
+    time.sleep(random.Random(0).uniform(0, 3))
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert snakemake("--unlock", *command[1:]).returncode == 0
+    again = snakemake(*command[1:])
+    assert again.returncode == 0, again.stdout[-4000:]
+    assert all_bytes(results / "tables/predictions") == before
 
 
 def test_git_sees_nothing_of_a_run(root, clone, tiny):

@@ -2,6 +2,7 @@
 import functools
 
 from transferscale.medical.state import state_of
+from transferscale.study.behaviour_cells import ContinualCell
 
 
 def rung_stores(wildcards):
@@ -46,14 +47,42 @@ def state(wildcards):
 
 
 def checkpoint(wildcards):
-    """Model of a pretrained reader; nothing for random weights and for scratch."""
+    """Model of a pretrained reader; nothing for one that starts from random weights."""
     reader = Reader.parse(wildcards.reader)
-    return f"{R}/{reader.folder}/model.safetensors" if reader.corpus else []
+    return f"{R}/{reader.folder}/model.safetensors" if reader.pretrained else []
 
 
 def features_spec(wildcards):
     return canonical_json(GRID.features_spec(wildcards.dataset, Reader.parse(wildcards.reader)))
 
 
-def fit_spec(read_out):
-    return lambda w: canonical_json(GRID.fit_spec(GRID.cell(w.dataset, read_out, w.reader, w.n)))
+def fit_spec(wildcards):
+    w = wildcards
+    return canonical_json(GRID.fit_spec(GRID.cell(w.dataset, w.read_out, w.reader, w.n)))
+
+
+def behaviour_spec(wildcards):
+    w = wildcards
+    return canonical_json(GRID.behaviour_spec(GRID.behaviour_cell(w.dataset, w.read_out, w.reader, w.n)))
+
+
+def onto(wildcards):
+    """Views of the datasets that the tasks of a dataset are also asked of."""
+    w = wildcards
+    spec = GRID.behaviour_spec(GRID.behaviour_cell(w.dataset, w.read_out, w.reader, w.n))
+    return [f"{R}/medical/{one['dataset']}/{w.view}" for one in spec["onto"]]
+
+
+def sequence_spec(wildcards):
+    w = wildcards
+    return GRID.continual_spec(ContinualCell(int(w.sequence), w.read_out, Reader.parse(w.reader), w.n))
+
+
+def continual_spec(wildcards):
+    return canonical_json(sequence_spec(wildcards))
+
+
+def sequence_folders(wildcards):
+    """Folder of every dataset of a sequence of tasks, and its view, in the order of their first task."""
+    stages = sequence_spec(wildcards)["stages"]
+    return [(f"{R}/medical/{name}", view) for name, view in {s["dataset"]: s["view"] for s in stages}.items()]

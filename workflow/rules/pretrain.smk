@@ -39,6 +39,26 @@ rule pretrain_rung:
         " 2>&1 | tee {log:q}"
 
 
+rule pretrain_import:
+    input:
+        lambda w: GRID.hub_spec(w.name)["path"],
+    output:
+        model=f"{R}/hub/{{name}}/model.safetensors",
+        facts=f"{R}/hub/{{name}}/model.json",
+    log:
+        f"{R}/logs/pretrain_import/{{name}}.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.hub_spec(w.name)),
+        frames=STUDY.corpus.clip.frames,
+        size=STUDY.corpus.clip.size,
+    shell:
+        "transferscale pretrain import {input:q} --name {wildcards.name:q} --frames {params.frames}"
+        " --size {params.size} --out $(dirname {output.model:q})"
+        " 2>&1 | tee {log:q}"
+
+
 rule pretrain_ledger:
     input:
         study=f"{R}/study.json",

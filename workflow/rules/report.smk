@@ -7,6 +7,7 @@ rule report_build:
         arms=f"{R}/tables/arms.parquet",
         crossovers=f"{R}/scaling/crossovers.parquet",
         plan=[f"{R}/scaling/plan.parquet"] if STUDY.plan else [],
+        behaviour=[f"{R}/scaling/{name}.parquet" for name in ("behaviour", "continual") if STUDY.behaviour],
         checkpoints=f"{R}/tables/checkpoints.parquet",
         ladder=f"{R}/tables/ladder.parquet",
         pretraining=[

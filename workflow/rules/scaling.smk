@@ -124,7 +124,7 @@ rule scaling_isoflop:
 rule scaling_gain:
     input:
         study=f"{R}/study.json",
-        predictions=f"{R}/tables/predictions.parquet",
+        predictions=f"{R}/tables/predictions",
     output:
         scores=f"{R}/scaling/scores.parquet",
         gains=f"{R}/scaling/gains.parquet",
@@ -137,6 +137,25 @@ rule scaling_gain:
     shell:
         "transferscale scaling gain --study {input.study:q} --predictions {input.predictions:q}"
         " --scores {output.scores:q} --gains {output.gains:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule scaling_behaviour:
+    input:
+        study=f"{R}/study.json",
+        predictions=f"{R}/tables/predictions",
+    output:
+        behaviour=f"{R}/scaling/behaviour.parquet",
+        continual=f"{R}/scaling/continual.parquet",
+    log:
+        f"{R}/logs/scaling_behaviour.log",
+    conda:
+        "../../envs/scaling.yaml"
+    params:
+        spec=lambda w: canonical_json(GRID.stage_spec("scaling behaviour")),
+    shell:
+        "transferscale scaling behaviour --study {input.study:q} --predictions {input.predictions:q}"
+        " --behaviour {output.behaviour:q} --continual {output.continual:q}"
         " 2>&1 | tee {log:q}"
 
 

@@ -28,9 +28,13 @@ def show(file: Path, no_calibration: bool) -> None:
     loaded = load_study(file)
     click.echo(summary(loaded))
     if not no_calibration:
-        from transferscale.pretrain.estimate import ladder_text
+        from transferscale.pretrain.estimate import estimate, ladder_text
+        from transferscale.transfer.estimate import transfer_text
 
-        click.echo("\n" + ladder_text(loaded))
+        lines = estimate(loaded)
+        click.echo("\n" + ladder_text(loaded, lines=lines))
+        if loaded.datasets:
+            click.echo("\n" + transfer_text(loaded, lines))
 
 
 @study.command(example="transferscale study check config/config.yaml")

@@ -140,7 +140,7 @@ def _open(spec: Mapping[str, Any]) -> Dataset:
 
 
 def _columns(spec: Mapping[str, Any], table: Participants | None) -> list[str]:
-    """Columns that the dataset names, checked; returned are those that tasks need."""
+    """Columns that the dataset names, checked; returned are those that tasks and their confounds need."""
     named = [(spec[key], key) for key in ("site_column", "family_column") if spec[key] is not None]
     needed: dict[str, None] = {}
     for name, task in spec["tasks"].items():
@@ -150,6 +150,9 @@ def _columns(spec: Mapping[str, Any], table: Participants | None) -> list[str]:
         for column in task["where"]:
             named.append((column, f"tasks.{name}.where"))
             needed[column] = None
+    for column in spec["confounds"]:
+        named.append((column, "confounds"))
+        needed[column] = None
     for column, key in named:
         if table is None:
             raise UserError(

@@ -16,8 +16,21 @@ Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.int64]
 
 
+# Added to the SD that a window or a column of it is divided by; recordings have unit SD.
+SD_FLOOR = 1e-3
+
+
 class View:
     """A view opened from its folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of the view.
+    normalisation
+        How a window enters every arm alike (``transfer.normalisation``): ``recording``, as its recording was
+        standardised; ``window``, with the mean and SD over all its volumes and columns; ``column``, with those of each
+        column.
 
     Attributes
     ----------
@@ -39,10 +52,10 @@ class View:
         (recordings, 2, columns) mean as recorded and SD after cleaning, a memory map.
     """
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, normalisation: str = "recording") -> None:
         from transferscale.tables import read_table
 
-        self.folder = Path(folder)
+        self.folder, self.normalisation = Path(folder), normalisation
         self.contract: dict[str, Any] = read_json(self.folder / "view.json")
         self.store = ClipStore(self.folder)
         self.windows: dict[str, list[Any]] = read_table(
@@ -70,14 +83,35 @@ class View:
         """Clips of the windows ``rows`` (all by default): (windows, volumes, size, size)."""
         chosen = np.arange(len(self)) if rows is None else np.asarray(rows, dtype=np.int64)
         clips: Float32 = self.store.take(chosen).astype(np.float32, copy=False)
+        if self.normalisation == "recording":
+            return clips
+        shown = self.layout >= 0
+        centre, size = (part[:, self.layout[shown]] for part in self._standards(self._windows(chosen)))
+        clips[:, :, shown] = (clips[:, :, shown] - centre[:, None]) / size[:, None]
         return clips
 
     def series_windows(self) -> Float32:
         """The same windows before they were painted: (windows, volumes, columns)."""
+        windows = self._windows(np.arange(len(self)))
+        if self.normalisation == "recording":
+            return windows
+        centre, size = self._standards(windows)
+        standardised: Float32 = (windows - centre[:, None]) / size[:, None]
+        return standardised
+
+    def _standards(self, windows: Float32) -> tuple[Float32, Float32]:
+        """What is taken from every column of windows and what it is divided by: (windows, columns) each."""
+        axis = (1, 2) if self.normalisation == "window" else (1,)
+        wanted = (len(windows), windows.shape[2])
+        centre = windows.mean(axis=axis, keepdims=True)[:, 0]
+        size = windows.std(axis=axis, keepdims=True)[:, 0] + np.float32(SD_FLOOR)
+        return np.broadcast_to(centre, wanted), np.broadcast_to(size, wanted)
+
+    def _windows(self, rows: Int) -> Float32:
+        """Windows ``rows`` of the series as they were cleaned: (windows, volumes, columns)."""
         first = {entry["recording"]: entry["start"] for entry in self.recordings}
-        starts = np.array(
-            [first[r] + s for r, s in zip(self.windows["recording"], self.windows["start"], strict=True)]
-        )
+        of = self.windows
+        starts = np.array([first[of["recording"][row]] + of["start"][row] for row in rows.tolist()])
         volumes = int(self.contract["windows"]["volumes"])
         windows: Float32 = np.asarray(self.series)[starts[:, None] + np.arange(volumes)]
         return windows

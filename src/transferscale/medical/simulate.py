@@ -8,6 +8,8 @@ Every subject watches the same blocks. Parcel series are made first, then given 
 - ``block``: the block design convolved with the canonical haemodynamic response, peak 1, times the subject's
   amplitude,
   in the parcels of the *driven* network;
+- ``states`` and ``latents``: patterns in the other parcels, where they are asked for
+  (:mod:`transferscale.medical.difficulty`);
 - nuisance: three smooth maps a subject with AR(1) courses, a smooth map of gain, drift, a site's intensity
   and noise.
 
@@ -31,6 +33,7 @@ import numpy.typing as npt
 from transferscale.artefacts import Stopwatch, atomic, write_provenance
 from transferscale.errors import UserError
 from transferscale.medical.atlas import cut_parcels, grey_matter
+from transferscale.medical.difficulty import kinds_of_blocks, mixing_weights, patterns
 
 Float64 = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -65,6 +68,10 @@ class People:
         Correlation rho of the coupled network's parcel noise.
     amplitude
         Block amplitude of the driven network in noise SDs.
+    latent
+        Latent amplitudes (subjects, latents), each of mean 0 and SD 1.
+    mixture
+        Sums of the latent amplitudes (subjects, mixtures), each of SD 1.
     """
 
     group: Int
@@ -74,6 +81,8 @@ class People:
     trait: Float64
     coupling: Float64
     amplitude: Float64
+    latent: Float64
+    mixture: Float64
 
 
 def people(spec: Mapping[str, Any]) -> People:
@@ -85,7 +94,8 @@ def people(spec: Mapping[str, Any]) -> People:
     Raises
     ------
     UserError
-        If ``slope`` is no correlation, or ``class_effect`` needs a coupling outside 0 ... 0.95.
+        If ``slope`` is no correlation, ``class_effect`` needs a coupling outside 0 ... 0.95, or there are too few
+        subjects for the latents, or too few latents for the mixtures.
     """
     n, d, slope = int(spec["subjects"]), float(spec["class_effect"]), float(spec["slope"])
     if abs(slope) > 1:
@@ -98,7 +108,7 @@ def people(spec: Mapping[str, Any]) -> People:
     # Not orthogonal to coin: a label whose effect is exactly nil in the sample is predicted below chance by
     # cross-validation, because what the training subjects lack the test subjects have.
     design = np.column_stack([np.ones(n), group, *(site == s for s in range(1, int(spec["sites"])))])
-    z = np.linalg.qr(np.column_stack([design, rng.standard_normal((n, 3))]))[0][:, -3:]
+    z = _orthogonal_to(design, rng.standard_normal((n, 3)))
     # Degrees of freedom: two group means for the pooled SD of Cohen's d, one mean for the SD of a column.
     within, amplitude = z[:, 0] * math.sqrt(n - 2), z[:, 1] * math.sqrt(n - 1)
     trait = slope * amplitude + math.sqrt(1 - slope**2) * z[:, 2] * math.sqrt(n - 1)
@@ -108,6 +118,7 @@ def people(spec: Mapping[str, Any]) -> People:
             f"simulate.class_effect: {d:g} needs a coupling outside 0 ... {COUPLING_MOST:g} with these "
             "subjects; lower it, or take another seed"
         )
+    latent, weights = _latents(spec, np.column_stack([design, z]))
     return People(
         group=group,
         site=site,
@@ -116,7 +127,30 @@ def people(spec: Mapping[str, Any]) -> People:
         trait=np.round(50 + 10 * trait, 2),
         coupling=coupling,
         amplitude=float(spec["block_amplitude"]) * (1 + AMPLITUDE_SPREAD * amplitude),
+        latent=latent,
+        mixture=latent @ weights.T,
     )
+
+
+def _latents(spec: Mapping[str, Any], taken: Float64) -> tuple[Float64, Float64]:
+    """Latent amplitudes (subjects, latents), orthogonal to what is taken, and the weights of the mixtures."""
+    n, count = len(taken), int(spec["latents"])
+    if count + taken.shape[1] > n:
+        raise UserError(
+            f"simulate.latents: {count} amplitudes that are orthogonal to all else need "
+            f"{count + taken.shape[1]} subjects, and there are {n}; lower it or raise simulate.subjects"
+        )
+    if not count:
+        return np.zeros((n, 0)), np.zeros((0, 0))
+    draws = np.random.default_rng([int(spec["seed"]), 2]).standard_normal((n, count))
+    weights = mixing_weights(count, int(spec["mixtures"]), float(spec["similarity"]))
+    return _orthogonal_to(taken, draws) * math.sqrt(n - 1), weights
+
+
+def _orthogonal_to(taken: Float64, draws: Float64) -> Float64:
+    """Columns of norm 1 that are orthogonal to ``taken`` and one another, one a column of ``draws``."""
+    columns: Float64 = np.linalg.qr(np.column_stack([taken, draws]))[0][:, taken.shape[1] :]
+    return columns
 
 
 def _balanced(rng: np.random.Generator, levels: int, cells: Int) -> Int:
@@ -146,13 +180,26 @@ def block_onsets(volumes: int, tr_s: float) -> list[float]:
 
 def block_response(volumes: int, tr_s: float, step_s: float = 0.1) -> Float64:
     """Response to the blocks at every volume, peak 1: (volumes,)."""
+    sampled, peak = _response_to(block_onsets(volumes, tr_s), volumes, tr_s, step_s)
+    return sampled / peak
+
+
+def responses_to_blocks(volumes: int, tr_s: float, step_s: float = 0.1) -> Float64:
+    """Response to every block alone, in units of the peak of the response to all: (blocks, volumes)."""
+    onsets = block_onsets(volumes, tr_s)
+    _, peak = _response_to(onsets, volumes, tr_s, step_s)
+    return np.stack([_response_to([onset], volumes, tr_s, step_s)[0] for onset in onsets]) / peak
+
+
+def _response_to(onsets: Sequence[float], volumes: int, tr_s: float, step_s: float) -> tuple[Float64, float]:
+    """Response to blocks at every volume (volumes,), and its peak."""
     fine = np.arange(0, volumes * tr_s, step_s)
     neural = np.zeros_like(fine)
-    for onset in block_onsets(volumes, tr_s):
+    for onset in onsets:
         neural[(fine >= onset) & (fine < onset + BLOCK_S)] = 1.0
     bold = np.convolve(neural, haemodynamic_response(np.arange(0, 32, step_s)))[: len(fine)]
     sampled: Float64 = np.interp(np.arange(volumes) * tr_s, fine, bold)
-    return sampled / float(np.abs(bold).max())
+    return sampled, float(np.abs(bold).max())
 
 
 def ar1(rng: np.random.Generator, volumes: int, columns: int, lag1: float) -> Float64:
@@ -219,11 +266,15 @@ def write_dataset(spec: Mapping[str, Any], out: Path, threads: int) -> None:
     driven, coupled = networks(centroids)
     smooth = smooth_factor(centroids)
     response = block_response(int(spec["volumes"]), float(spec["tr_s"]))
+    each = responses_to_blocks(int(spec["volumes"]), float(spec["tr_s"]))
+    free = np.setdiff1d(np.arange(len(centroids)), np.concatenate([driven, coupled]))
+    shapes, states = patterns(spec, free), int(spec["states"])
+    kinds = [kinds_of_blocks(int(spec["seed"]), i, len(each), states) for i in range(int(spec["subjects"]))]
     digits = max(2, len(str(spec["subjects"])))
     names = [f"sub-{i + 1:0{digits}d}" for i in range(int(spec["subjects"]))]
     with atomic(out) as folder:
         folder.mkdir(parents=True)
-        _write_descriptions(folder, spec, who, names, driven, coupled)
+        _write_descriptions(folder, spec, who, names, driven, coupled, free)
         _write_image(folder / "atlas-blocks_dseg.nii.gz", labels, affine, None)
 
         def subject(i: int) -> None:
@@ -232,8 +283,10 @@ def write_dataset(spec: Mapping[str, Any], out: Path, threads: int) -> None:
                 rng, len(response), coupled, float(who.coupling[i]), float(spec["noise_ar1"]), smooth
             )
             noise[:, driven] += who.amplitude[i] * response[:, None]
-            image = _paint(rng, noise, labels, smooth, int(who.site[i]))
-            _write_subject(folder / names[i] / "func", names[i], image, affine, spec)
+            if states > 1 or who.latent.size:
+                noise[:, free] += shapes.response(each.T @ np.eye(states)[kinds[i]], who.latent[i])
+            image = _paint(rng, noise, labels, smooth, int(who.site[i]) + int(spec["first_site"]) - 1)
+            _write_subject(folder / names[i] / "func", names[i], image, affine, spec, kinds[i])
 
         with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
             list(pool.map(subject, range(len(names))))
@@ -277,7 +330,12 @@ def _write_image(path: Path, data: npt.NDArray[np.int16], affine: Float64, tr_s:
 
 
 def _write_subject(
-    folder: Path, name: str, image: npt.NDArray[np.int16], affine: Float64, spec: Mapping[str, Any]
+    folder: Path,
+    name: str,
+    image: npt.NDArray[np.int16],
+    affine: Float64,
+    spec: Mapping[str, Any],
+    kinds: Int,
 ) -> None:
     folder.mkdir(parents=True)
     stem = f"{name}_task-blocks"
@@ -288,7 +346,9 @@ def _write_subject(
         {"RepetitionTime": tr_s, "TaskName": "blocks", "SkullStripped": True},
     )
     onsets = block_onsets(int(spec["volumes"]), tr_s)
-    lines = ["onset\tduration\ttrial_type", *(f"{onset:g}\t{BLOCK_S:g}\tblock" for onset in onsets)]
+    types = [f"state{kind + 1:02d}" if int(spec["states"]) > 1 else "block" for kind in kinds.tolist()]
+    blocks = [f"{onset:g}\t{BLOCK_S:g}\t{kind}" for onset, kind in zip(onsets, types, strict=True)]
+    lines = ["onset\tduration\ttrial_type", *blocks]
     (folder / f"{stem}_events.tsv").write_text("\n".join(lines) + "\n")
 
 
@@ -297,8 +357,15 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _write_descriptions(
-    folder: Path, spec: Mapping[str, Any], who: People, names: Sequence[str], driven: Int, coupled: Int
+    folder: Path,
+    spec: Mapping[str, Any],
+    who: People,
+    names: Sequence[str],
+    driven: Int,
+    coupled: Int,
+    free: Int,
 ) -> None:
+    mixtures = [f"mixture{number + 1}" for number in range(who.mixture.shape[1])]
     _write_json(
         folder / "dataset_description.json",
         {
@@ -317,14 +384,16 @@ def _write_descriptions(
             "group": {"Description": "classes with different coupling of the coupled network"},
             "trait": {"Description": "correlated with the block amplitude of the driven network"},
             "coin": {"Description": "null label: balanced over group and site, no effect"},
+            **{name: {"Description": "sum of all latent block amplitudes, weighted"} for name in mixtures},
         },
     )
-    rows = ["participant_id\tsite\tsex\tgroup\ttrait\tcoin"]
+    rows = ["\t".join(["participant_id", "site", "sex", "group", "trait", "coin", *mixtures])]
     for i, name in enumerate(names):
-        labels = (f"site{who.site[i] + 1}", SEXES[who.sex[i]], GROUPS[who.group[i]])
-        rows.append("\t".join([name, *labels, f"{who.trait[i]:.2f}", COINS[who.coin[i]]]))
+        site = f"site{who.site[i] + int(spec['first_site'])}"
+        labels = (site, SEXES[who.sex[i]], GROUPS[who.group[i]], f"{who.trait[i]:.2f}", COINS[who.coin[i]])
+        rows.append("\t".join([name, *labels, *(f"{value:.4f}" for value in who.mixture[i])]))
     (folder / "participants.tsv").write_text("\n".join(rows) + "\n")
-    (folder / "README").write_text(_readme(spec, driven, coupled))
+    (folder / "README").write_text(_readme(spec, driven, coupled) + _readme_of_difficulty(spec, free))
 
 
 def _readme(spec: Mapping[str, Any], driven: Int, coupled: Int) -> str:
@@ -361,3 +430,28 @@ Blocks of {BLOCK_S:g} s after {BLOCK_S:g} s of rest, by turns, convolved with a 
 atlas-blocks_dseg.nii.gz: {parcels} parcels, k-means on the grey-matter voxels of the MNI152 template at
 {voxel:g} mm; numbered row by row, columns from left to right, within a column from front to back.
 """
+
+
+def _readme_of_difficulty(spec: Mapping[str, Any], free: Int) -> str:
+    """The states and latents in words; empty where there are none."""
+    states, latents, mixtures = (int(spec[key]) for key in ("states", "latents", "mixtures"))
+    parcels = " ".join(str(p + 1) for p in free)
+    told = ""
+    if states > 1:
+        told += f"""
+Every block is of one of {states} states (trial_type), in an order of the subject's own. Each state has a pattern over
+the free parcels; patterns are orthonormal, of root mean square {spec["snr"]:g} noise SD at the peak of the response.
+"""
+    if latents:
+        weights = mixing_weights(latents, mixtures, float(spec["similarity"]))
+        lines = "\n".join(
+            f"  mixture{number + 1}: " + " ".join(f"{weight:.4f}" for weight in row)
+            for number, row in enumerate(weights)
+        )
+        told += f"""
+Every subject has {latents} latent amplitudes of SD 1, orthogonal to one another and to group, site, trait and their
+causes. Each scales a pattern over the free parcels in the response to all blocks, orthonormal to all other patterns, of
+root mean square {spec["snr"]:g} noise SD at an amplitude of 1. The mixtures are their sums with these weights:
+{lines}
+"""
+    return told and f"{told}free parcels: {parcels}\n"

@@ -75,7 +75,7 @@ class Line:
     fits: bool
 
 
-def ladder_text(study: Study, price_hour: float | None = None) -> str:
+def ladder_text(study: Study, price_hour: float | None = None, lines: list[Line] | None = None) -> str:
     """The ladder as a table: shape, parameters, FLOPs, memory, clips and minutes of every depth.
 
     The minutes come from some ten seconds of measured training: two networks a family. Networks that do not fit
@@ -85,8 +85,10 @@ def ladder_text(study: Study, price_hour: float | None = None) -> str:
     ----------
     price_hour
         Price of an hour of this machine; by default ``plan.price_gpu_hour`` of the study, if it has one.
+    lines
+        :func:`estimate`, where it was asked for already.
     """
-    lines, pretrain = estimate(study), study.pretrain
+    lines, pretrain = estimate(study) if lines is None else lines, study.pretrain
     part = pretrain.batch // pretrain.accumulate
     rows = [
         (

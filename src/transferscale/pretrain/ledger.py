@@ -9,7 +9,8 @@ from typing import Any
 
 from transferscale.artefacts import Stopwatch, read_json, write_provenance
 from transferscale.errors import UserError
-from transferscale.study.grid import Grid, Reader
+from transferscale.study.grid import Grid
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
 from transferscale.tables import TABLES, read_table, write_table
 

@@ -33,7 +33,8 @@ from transferscale.pretrain.objective import Objective, build_objective
 from transferscale.pretrain.precision import chosen_precision
 from transferscale.pretrain.probe import PROBE_CLIPS, probe_metric, probe_score
 from transferscale.pretrain.schedule import Schedule, schedule_of
-from transferscale.study.grid import RUNG_KEYS, Reader
+from transferscale.study.grid import RUNG_KEYS
+from transferscale.study.reader import Reader
 from transferscale.tables import write_table
 
 if TYPE_CHECKING:

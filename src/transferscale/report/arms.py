@@ -1,6 +1,6 @@
 """How arms look in the drawn figures and are called everywhere; their colours are those of the interactive pictures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transferscale.scaling.pictures import palette
 from transferscale.scaling.pictures.palette import GRID, INK, MUTED
@@ -21,6 +21,7 @@ class Arm:
         return "--arm-" + self.label.replace(" ", "-")
 
 
+# Arms of one kind share a colour and differ by their marker.
 ARMS: dict[str, Arm] = {
     "video": Arm("video", *palette.ARMS["video"]),
     "scratch": Arm("scratch", *palette.ARMS["scratch"], "s"),
@@ -30,7 +31,26 @@ ARMS: dict[str, Arm] = {
     "spectrum": Arm("spectrum", *palette.ARMS["spectrum"], "p"),
     "drift": Arm("drift", *palette.ARMS["drift"], "D"),
     "dummy": Arm("dummy", *palette.ARMS["dummy"], "x"),
+    "tangent": Arm("tangent", *palette.ARMS["connectivity"], ">"),
+    "raw:mlp": Arm("raw mlp", *palette.ARMS["raw:linear"], "<"),
+    "confounds": Arm("confounds", *palette.ARMS["dummy"], "+"),
+    "control:static": Arm("static", *palette.ARMS["control"], "1"),
+    "control:shuffled": Arm("shuffled", *palette.ARMS["control"], "2"),
+    "control:phase": Arm("phase", *palette.ARMS["control"], "3"),
+    "control:noise": Arm("noise", *palette.ARMS["control"], "4"),
+    "fmri": Arm("fmri", *palette.ARMS["fmri"], "P"),
+    "video+fmri": Arm("video+fmri", *palette.ARMS["video+fmri"], "X"),
+    "hub": Arm("hub", *palette.ARMS["hub"], "*"),
 }
+
+
+def style_of(arm: str) -> Arm:
+    """How an arm is drawn; published weights, and fractions of the corpus, have their own label."""
+    kind, _, name = arm.partition(":")
+    if arm in ARMS:
+        return ARMS[arm]
+    return replace(ARMS[kind], label=f"{kind} {name}")
+
 
 METRICS = {
     "auroc": "AUROC",
@@ -38,6 +58,8 @@ METRICS = {
     "accuracy": "accuracy",
     "r": "r",
     "r2": "R2",
+    "brier": "Brier score",
+    "ece": "calibration error (ECE)",
 }
 
 

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from transferscale.report.arms import METRICS
 from transferscale.study.study import Study
 
-READ_OUTS = {"ridge": "frozen read-out", "full": "full fine-tuning"}
+READ_OUTS = {
+    "ridge": "frozen read-out",
+    "attentive": "attentive probe",
+    "fpt": "norms and tokenizer trained",
+    "lora": "low-rank adapters",
+    "full": "full fine-tuning",
+}
 
 
 @dataclass(frozen=True)

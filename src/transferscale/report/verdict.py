@@ -10,6 +10,7 @@ from typing import Any
 from transferscale.errors import UserError
 from transferscale.report.arms import METRICS
 from transferscale.scaling.gains.verdict import negligible
+from transferscale.study.corpus import CONTROLS
 from transferscale.study.study import Study
 from transferscale.study.transfer import BASELINES
 from transferscale.study.verdict import Claim
@@ -127,12 +128,12 @@ def primary_rows(study: Study, gains: Rows) -> list[Mapping[str, Any]]:
 def sentences(study: Study, gains: Rows, scores: Rows) -> list[str]:
     """One sentence a primary claim (with its controls), in the order of the study."""
     return [
-        sentence(study, claim, row, scores)
+        sentence(study, claim, row, scores, gains)
         for claim, row in zip(study.verdict, primary_rows(study, gains), strict=True)
     ]
 
 
-def sentence(study: Study, claim: Claim, row: Mapping[str, Any], scores: Rows) -> str:
+def sentence(study: Study, claim: Claim, row: Mapping[str, Any], scores: Rows, gains: Rows = ()) -> str:
     """What one primary claim found; the smallest detectable gain stands before the gain."""
     word = WORDS[row["verdict"]]
     if _small(claim, row):
@@ -150,8 +151,23 @@ def sentence(study: Study, claim: Claim, row: Mapping[str, Any], scores: Rows) -
         )
     if _disputed(row):
         text += f"; {_cautious(row)}"
+    controls = against_controls(row, gains)
+    text += f"; against other pretraining: {controls}" if controls else ""
     beside = _beside(study, claim, scores)
     return text + (f"; beside it: {beside}" if beside else "") + "."
+
+
+def against_controls(row: Mapping[str, Any], gains: Rows) -> str:
+    """Gains of a claim's arm over control corpora and over recordings, where its cell was compared with them."""
+    same = ("dataset", "task", "arm", "read_out", "depth", "rung", "n_labels", "metric")
+    found = [
+        f"{other['reference']} {other['estimate']:+.2f} ({other['low']:+.2f} to {other['high']:+.2f})"
+        for other in gains
+        if other is not row
+        and all(other.get(key) == row.get(key) for key in same)
+        and other["reference"] in OTHER_PRETRAINING
+    ]
+    return ", ".join(found)
 
 
 def boxes(study: Study, gains: Rows, scores: Rows) -> list[Box]:
@@ -236,12 +252,23 @@ def _beside(study: Study, claim: Claim, scores: Rows) -> str:
     return ", ".join(beside)
 
 
+# References that were pretrained too, on something else.
+OTHER_PRETRAINING = (*(f"control:{name}" for name in CONTROLS), "fmri", "video+fmri")
+
+# How a sentence speaks of a read-out: what is done, and what without pretraining.
+WAYS = {
+    "ridge": ("a frozen read-out of", "of random weights"),
+    "attentive": ("an attentive probe of", "of random weights"),
+    "fpt": ("norms and tokenizer trained on", "on random weights"),
+    "lora": ("low-rank adapters on", "on random weights"),
+    "full": ("full fine-tuning from", "from scratch"),
+}
+
+
 def _arms(claim: Claim) -> tuple[str, str]:
-    if claim.read_out == "full":
-        arm = f"full fine-tuning from the depth-{claim.depth} checkpoint"
-        return arm, "from scratch" if claim.reference == "scratch" else claim.reference
-    arm = f"a frozen read-out of the depth-{claim.depth} checkpoint"
-    return arm, "of random weights" if claim.reference == "random" else claim.reference
+    way, without = WAYS[claim.read_out]
+    arm = f"{way} the depth-{claim.depth} checkpoint"
+    return arm, without if claim.reference in ("random", "scratch") else claim.reference
 
 
 def corpus_words(study: Study) -> str:
@@ -249,9 +276,11 @@ def corpus_words(study: Study) -> str:
     kinds = {source.kind for source in study.corpus.sources}
     if kinds == {"synthetic"}:
         return "synthetic motion"
+    credit = (
+        "natural video is credited only for what it has above its controls"
+        if study.controls
+        else "natural video is not credited without controls"
+    )
     if "synthetic" in kinds:
-        return (
-            f"the mixed corpus '{study.corpus.name}' (videos and synthetic motion; "
-            "natural video is not credited without controls)"
-        )
-    return f"the video corpus '{study.corpus.name}' (natural video is not credited without controls)"
+        return f"the mixed corpus '{study.corpus.name}' (videos and synthetic motion; {credit})"
+    return f"the video corpus '{study.corpus.name}' ({credit})"

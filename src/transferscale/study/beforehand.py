@@ -37,12 +37,12 @@ def detectable_gains(study: Study) -> list[str]:
 def _detectable_gain(study: Study, claim: Claim) -> str:
     dataset = study.dataset(study.claim_dataset(claim))
     name = f"{dataset.dataset}/{claim.task}"
-    unknown = _why_unknown(dataset)
+    unknown = why_unknown(dataset)
     if unknown:
         return f"{name}: the smallest detectable gain cannot be told {unknown}"
     task = dataset.tasks[claim.task]
-    subjects = _subjects(dataset, task)
-    windows = _windows(dataset)
+    subjects = subjects_of(dataset, task)
+    windows = windows_of(dataset)
     if task.kind == "state":
         if windows is None:
             return (
@@ -79,9 +79,9 @@ def check_label_counts(study: Study) -> None:
     """
     counts = [n for n in study.transfer.labels if n != "all"]
     for dataset in study.datasets:
-        if _why_unknown(dataset) or dataset.hold_out == "sites" or not counts:
+        if why_unknown(dataset) or dataset.hold_out == "sites" or not counts:
             continue
-        totals = [_subjects(dataset, task).total() for task in dataset.tasks.values()]
+        totals = [subjects_of(dataset, task).total() for task in dataset.tasks.values()]
         # Folds are as even as can be, so the largest holds this many.
         most = max(total - math.ceil(total / study.transfer.folds) for total in totals)
         if max(counts) > most:
@@ -92,7 +92,7 @@ def check_label_counts(study: Study) -> None:
             )
 
 
-def _why_unknown(dataset: Dataset) -> str:
+def why_unknown(dataset: Dataset) -> str:
     """Why nobody's number can be told beforehand, empty where it can."""
     if dataset.fetch is not None and not (Path(dataset.root) / str(dataset.participants)).is_file():
         return "before the dataset is downloaded"
@@ -101,7 +101,7 @@ def _why_unknown(dataset: Dataset) -> str:
     return ""
 
 
-def _subjects(dataset: Dataset, task: Task) -> Counter[str]:
+def subjects_of(dataset: Dataset, task: Task) -> Counter[str]:
     """Number of subjects of each class that a task keeps; of one class '' where it has none."""
     if dataset.simulate is not None:
         total = dataset.simulate.subjects
@@ -133,7 +133,7 @@ def _included(dataset: Dataset, row: Mapping[str, str | None]) -> bool:
     return all(one.holds(row) for one in conditions if set(one.names) <= set(row))
 
 
-def _windows(dataset: Dataset) -> int | None:
+def windows_of(dataset: Dataset) -> int | None:
     """Windows of a recording, None where only the recordings tell."""
     windows = dataset.windows
     if windows.count is not None or dataset.simulate is None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from transferscale.study.base import DISTINCT, Name, Part, Positive
 from transferscale.study.cleaning import Cleaning
@@ -15,6 +15,9 @@ STATES = ("window", "trial_type")
 
 # What is held out together, as one counts it.
 UNITS = {"subject": "subjects", "run": "runs", "stretch": "stretches"}
+
+# Confounds that are no columns of the participants table.
+MEASURED_CONFOUNDS = ("site", "motion")
 
 # What a condition of ``include`` may name beside the columns of the participants table.
 RECORDING_FACTS = ("n_volumes", "tr_s", "mean_fd", "site", "session", "task", "run")
@@ -38,6 +41,10 @@ class Task(Part):
     where: dict[str, str | float | list[str | float]] = Field(
         default_factory=dict,
         description="participants.tsv column -> value or values; other subjects are left out",
+    )
+    confounds: Annotated[list[str], DISTINCT] | None = Field(
+        None,
+        description="what arm `confounds` predicts this task from; default: the dataset's, less the target",
     )
     planted: str = Field(
         "", description="for simulated data: the effect that was planted, echoed in the report"
@@ -91,6 +98,11 @@ class Dataset(Part):
     family_column: str | None = Field(
         None, description="column with the family; families stay on one side of a split"
     )
+    confounds: Annotated[list[str], DISTINCT] = Field(
+        default_factory=list,
+        description="columns of the participants table, 'site' and 'motion' (mean framewise displacement): what arm "
+        "`confounds` predicts from",
+    )
     unit: Literal["subject", "run", "stretch"] = Field(
         "subject",
         description="what is held out together; 'run' is for a single person's runs, 'stretch' for a single run, and "
@@ -133,10 +145,30 @@ class Dataset(Part):
     def _kind_alone(cls, value: Any) -> Any:
         return {"kind": value} if isinstance(value, str) else value
 
+    @property
+    def confounds_of_tasks(self) -> dict[str, list[str]]:
+        """What arm ``confounds`` predicts each task about subjects from; tasks without any are not there."""
+        found = {
+            name: [one for one in self.confounds if one != task.target]
+            if task.confounds is None
+            else task.confounds
+            for name, task in self.tasks.items()
+            if task.kind != "state"
+        }
+        return {name: confounds for name, confounds in found.items() if confounds}
+
+    @property
+    def confound_columns(self) -> list[str]:
+        """Columns of the participants table that are confounds of some task."""
+        named = {one for confounds in self.confounds_of_tasks.values() for one in confounds}
+        return sorted(named - set(MEASURED_CONFOUNDS))
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         events = self.windows.events is not None
         for name, task in self.tasks.items():
+            if task.target in (task.confounds or []):
+                raise ValueError(f"task '{name}': its target '{task.target}' is among its own confounds")
             if task.target == "trial_type" and not events:
                 raise ValueError(f"task '{name}' decodes trial_type, so windows need 'events'")
         if events and self.recordings.kind != "bids" and self.recordings.events is None:
@@ -156,3 +188,11 @@ class Dataset(Part):
         if self.fetch is not None and self.simulate is not None:
             raise ValueError("a dataset is fetched or simulated, not both")
         return self
+
+
+class ChangedFile(BaseModel):
+    """A dataset's file and, beside it, the keys that differ from what it says; the loader merges the two."""
+
+    model_config = ConfigDict(extra="allow")
+
+    file: str = Field(description="the dataset's YAML file")

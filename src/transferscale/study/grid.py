@@ -6,17 +6,28 @@ the last run. Paths are relative to the study's results folder.
 """
 
 import math
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from transferscale.errors import UserError, nearest
 from transferscale.ladder import scale
 from transferscale.ladder.cost import needed_bytes, work_of
+from transferscale.study.behaviour_cells import (
+    BehaviourCell,
+    ContinualCell,
+    behaviour_cells,
+    behaviour_left_out,
+    conditions,
+    continual_cells,
+    sequence,
+    training,
+)
+from transferscale.study.cells import Cell, cells, checkpoint, checkpoints, left_out, tasks_for
 from transferscale.study.corpus import Source
 from transferscale.study.label import CorpusLabel
 from transferscale.study.pretrain import trunk_of
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
 from transferscale.study.trunks import (
     Trunk,
@@ -27,12 +38,6 @@ from transferscale.study.trunks import (
     trunks_beside,
 )
 from transferscale.versions import STAGE_VERSION
-
-READER = re.compile(
-    r"(?P<arm>video\+fmri|video|fmri|control|random|scratch)"
-    r"(\.(?P<corpus>[A-Za-z0-9_+-]+)\.(?P<objective>[a-z]+))?"
-    r"\.(?P<family>[a-z]+)-d(?P<depth>\d+)\.s(?P<seed>\d+)(\.r(?P<rung>\d+))?"
-)
 
 # Classes that a supervised head is counted with, before the corpus is read.
 CLASSES = 10
@@ -58,105 +63,6 @@ RUNG_KEYS = (
 )
 
 
-@dataclass(frozen=True)
-class Reader:
-    """What a read-out starts from: a checkpoint, random weights, or a baseline.
-
-    ``corpus`` is the label of what a checkpoint was trained on (:class:`CorpusLabel`), and tells ``control``,
-    ``fraction`` and ``fold``.
-    """
-
-    arm: str
-    corpus: str = ""
-    objective: str = ""
-    family: str = ""
-    depth: int = 0
-    seed: int = -1
-    rung: int = 0
-
-    @property
-    def reader_id(self) -> str:
-        """Name of the reader in paths and tables."""
-        if not self.family:
-            return self.arm.replace(":", "-")
-        origin = f".{self.corpus}.{self.objective}" if self.corpus else ""
-        rung = f".r{self.rung}" if self.rung else ""
-        return f"{self.arm}{origin}.{self.family}-d{self.depth}.s{self.seed}{rung}"
-
-    @property
-    def group(self) -> str:
-        """Reader without its seed: what is averaged over seeds."""
-        return re.sub(r"\.s\d+", "", self.reader_id)
-
-    @property
-    def control(self) -> str:
-        """Control corpus, empty for none."""
-        return CorpusLabel.parse(self.corpus).control
-
-    @property
-    def fraction(self) -> float:
-        """Nested fraction of the corpus."""
-        return CorpusLabel.parse(self.corpus).fraction
-
-    @property
-    def fold(self) -> int:
-        """Outer fold whose training subjects it was trained on, -1 for none."""
-        return CorpusLabel.parse(self.corpus).fold
-
-    @property
-    def folder(self) -> str:
-        """Folder of the checkpoint."""
-        return f"pretrain/{self.corpus}/{self.objective}/{self.family}-d{self.depth}/seed{self.seed}/rung{self.rung}"
-
-    @classmethod
-    def of_rung(cls, spec: Mapping[str, Any]) -> "Reader":
-        """The checkpoint that a rung makes (``Grid.rung_spec``)."""
-        model, label = spec["model"], CorpusLabel.parse(spec["corpus"])
-        return cls(
-            label.arm,
-            str(label),
-            spec["objective"]["name"],
-            model["family"],
-            model["depth"],
-            spec["seed"],
-            spec["rung"],
-        )
-
-    @classmethod
-    def parse(cls, reader_id: str) -> "Reader":
-        """The reader of that name."""
-        match = READER.fullmatch(reader_id)
-        if match is None:
-            return cls(arm=reader_id.replace("raw-", "raw:"))
-        part = match.groupdict(default="")
-        return cls(
-            arm=part["arm"],
-            corpus=part["corpus"],
-            objective=part["objective"],
-            family=part["family"],
-            depth=int(part["depth"]),
-            seed=int(part["seed"]),
-            rung=int(part["rung"] or 0),
-        )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One prediction table: a reader, a read-out and a label count on a dataset."""
-
-    dataset: str
-    view: str
-    read_out: str
-    reader: Reader
-    n_labels: str
-
-    @property
-    def path(self) -> str:
-        """Path of the predictions."""
-        folder = f"transfer/{self.dataset}/{self.view}/{self.read_out}/{self.reader.reader_id}"
-        return f"{folder}/n{self.n_labels}/predictions.parquet"
-
-
 class Grid:
     """Every run of a study."""
 
@@ -175,28 +81,23 @@ class Grid:
 
     def ladder(self) -> list[Reader]:
         """Checkpoints of the ladder: the ones that are put to the test."""
-        return self._of(ladder_trunks(self.study))
+        return checkpoints(self.study, ladder_trunks(self.study))
 
     def beside(self) -> list[Reader]:
         """Checkpoints beside the ladder: on control corpora, fractions and recordings, and far past overfitting."""
-        return self._of(trunks_beside(self.study))
+        return checkpoints(self.study, trunks_beside(self.study))
 
     def rungs(self) -> list[Reader]:
         """Every rung that is run: the checkpoints, and the rungs before them that are passed through."""
         trunks = [*ladder_trunks(self.study), *trunks_beside(self.study)]
-        return self._of([replace(trunk, rungs=tuple(range(1, trunk.rungs[-1] + 1))) for trunk in trunks])
-
-    def _of(self, trunks: list[Trunk]) -> list[Reader]:
-        return [
-            self.checkpoint(trunk.family, trunk.depth, trunk.seed, rung, str(trunk.label))
-            for trunk in trunks
-            for rung in trunk.rungs
-        ]
+        return checkpoints(
+            self.study, [replace(trunk, rungs=tuple(range(1, trunk.rungs[-1] + 1))) for trunk in trunks]
+        )
 
     def checkpoint(self, family: str, depth: int, seed: int, rung: int, corpus: str = "") -> Reader:
         """One checkpoint; of the ladder, unless ``corpus`` labels another."""
         label = CorpusLabel.parse(corpus or self.study.corpus.name)
-        return Reader(label.arm, str(label), self.study.pretrain.objective.name, family, depth, seed, rung)
+        return checkpoint(self.study, Trunk(label, family, depth, seed, (rung,)), rung)
 
     def rung_inputs(self, corpus: str = "") -> list[tuple[str, str]]:
         """(clip store, table of clips) of every part that a corpus is read from (``parts`` of the spec)."""
@@ -213,72 +114,13 @@ class Grid:
         return found
 
     # -- readers and predictions -----------------------------------------------------------------------------------
-    def frozen(self) -> list[Reader]:
-        """Readers whose features are read out frozen: checkpoints, random weights, baselines."""
-        random = [Reader("random", family=f, depth=d, seed=s) for f, d, s in self.trunks()]
-        return [*self.ladder(), *random, *(Reader(arm) for arm in self.study.transfer.baselines)]
-
-    def trained(self) -> list[Reader]:
-        """Readers that are fine-tuned in full."""
-        full = self.study.transfer.read_outs.full
-        if full is None:
-            return []
-        readers = []
-        for family, depth, seed in self.trunks():
-            if depth in full.depths:
-                readers += [self.checkpoint(family, depth, seed, self.study.rung(r)) for r in full.rungs]
-                readers.append(Reader("scratch", family=family, depth=depth, seed=seed))
-        return readers
-
     def cells(self) -> list[Cell]:
         """Every prediction table of the study."""
-        transfer, cells = self.study.transfer, []
-        for dataset in self.study.datasets:
-            cells += [
-                Cell(dataset.dataset, dataset.view.kind, "ridge", reader, str(n))
-                for reader in self.frozen()
-                for n in transfer.labels
-            ]
-            if transfer.read_outs.full and self.full_tasks(dataset.dataset):
-                cells += [
-                    Cell(dataset.dataset, dataset.view.kind, "full", reader, str(n))
-                    for reader in self.trained()
-                    for n in transfer.read_outs.full.labels
-                ]
-        return cells
-
-    def full_tasks(self, dataset: str) -> list[str]:
-        """Tasks of a dataset that are fine-tuned in full."""
-        full = self.study.transfer.read_outs.full
-        tasks = list(self.study.dataset(dataset).tasks)
-        if full is None:
-            return []
-        return tasks if full.tasks is None else [t for t in tasks if f"{dataset}/{t}" in full.tasks]
+        return cells(self.study)
 
     def left_out(self) -> list[str]:
         """Sentences that say which part of the full cross of arms, scales and label counts is not run."""
-        study, full = self.study, self.study.transfer.read_outs.full
-        sentences = []
-        if not study.datasets:
-            return []
-        if full is None:
-            return ["full fine-tuning (no transfer.read_outs.full)"]
-        for family, ladder in study.families.items():
-            depths = [d for d in ladder.depths if d not in full.depths]
-            if depths:
-                of = f" of {family}" if len(study.families) > 1 else ""
-                sentences.append(f"full fine-tuning at depths {', '.join(map(str, depths))}{of}")
-        rungs = set(range(1, study.pretrain.budgets.rungs + 1)) - {study.rung(r) for r in full.rungs}
-        if rungs:
-            sentences.append(f"full fine-tuning from rungs {', '.join(map(str, sorted(rungs)))}")
-        labels = [n for n in study.transfer.labels if n not in full.labels]
-        if labels:
-            sentences.append(f"full fine-tuning at {', '.join(map(str, labels))} labelled subjects")
-        for dataset in study.datasets:
-            tasks = [t for t in dataset.tasks if t not in self.full_tasks(dataset.dataset)]
-            if tasks:
-                sentences.append(f"full fine-tuning on {dataset.dataset}: {', '.join(tasks)}")
-        return sentences
+        return [*left_out(self.study), *behaviour_left_out(self.study)]
 
     # -- specs -------------------------------------------------------------------------------------------------------
     def study_spec(self) -> dict[str, Any]:
@@ -417,7 +259,12 @@ class Grid:
             "max_quarantined",
             "windows",
         )
-        return {"verb": _version("medical index"), **{key: values[key] for key in keys}}
+        confounds = self.study.dataset(dataset).confound_columns
+        return {
+            "verb": _version("medical index"),
+            "confounds": confounds,
+            **{key: values[key] for key in keys},
+        }
 
     def view_spec(self, dataset: str) -> dict[str, Any]:
         """A dataset laid out as clips; a parcel's block does not depend on tokens, so view roi is without them."""
@@ -471,46 +318,118 @@ class Grid:
             "fold": fold,
         }
 
+    def hub_spec(self, name: str) -> dict[str, Any]:
+        """Published weights, brought into the study's clip geometry."""
+        clip = self.study.corpus.clip
+        for hub in self.study.transfer.hub:
+            if hub.name == name:
+                return {
+                    "verb": _version("pretrain import"),
+                    **hub.spec(),
+                    "frames": clip.frames,
+                    "size": clip.size,
+                }
+        raise UserError(
+            f"transfer.hub: no weights '{name}'; {nearest(name, [hub.name for hub in self.study.transfer.hub])}"
+        )
+
     def features_spec(self, dataset: str, reader: Reader) -> dict[str, Any]:
         """Frozen features of one reader on one dataset."""
-        base = {"dataset": dataset, "view": self.study.dataset(dataset).view.kind, "reader": reader.reader_id}
-        if not reader.family:
-            return {"verb": _version("transfer baseline"), **base}
-        return {
-            "verb": _version("transfer features"),
-            "model": self.model_spec(reader.family, reader.depth),
-            "seed": reader.seed,
-            **base,
+        found = self.study.dataset(dataset)
+        spec = {
+            "dataset": dataset,
+            "view": found.view.kind,
+            "reader": reader.reader_id,
+            "normalisation": self.study.transfer.normalisation,
         }
+        if not reader.network:
+            own: dict[str, Any] = {"confounds": found.confounds_of_tasks} if reader.arm == "confounds" else {}
+            if reader.arm == "tangent":
+                own = {"tasks": [name for name, task in found.tasks.items() if task.kind != "state"]}
+            return {"verb": _version("transfer baseline"), **spec, **own}
+        return {"verb": _version("transfer features"), **spec, **self._start(reader)}
+
+    def _start(self, reader: Reader) -> dict[str, Any]:
+        """Network that a read-out starts from; that of published weights is told by their file."""
+        model = self.model_spec(reader.family, reader.depth) if reader.family else None
+        return {"model": model, "seed": max(reader.seed, 0)}
 
     def fit_spec(self, cell: Cell) -> dict[str, Any]:
         """One prediction table."""
-        transfer = self.study.transfer
+        transfer, reader = self.study.transfer, cell.reader
         dataset = self.study.dataset(cell.dataset)
         spec: dict[str, Any] = {
             "verb": _version("transfer fit"),
             "dataset": cell.dataset,
             "view": cell.view,
             "read_out": cell.read_out,
-            "reader": cell.reader.reader_id,
+            "reader": reader.reader_id,
+            "arm": reader.arm_name,
+            "control": reader.control,
+            "seed": reader.seed,
+            "fold": reader.fold,
             "n_labels": cell.n_labels,
+            "normalisation": transfer.normalisation,
         }
         if cell.read_out == "ridge":
-            tasks, options = list(dataset.tasks), transfer.read_outs.ridge.spec()
-            spec["draws"] = transfer.draws
+            spec |= {"options": transfer.read_outs.ridge.spec(), "draws": transfer.draws}
         else:
-            full = transfer.read_outs.full
-            if full is None:
-                raise UserError("the study has no transfer.read_outs.full")
-            tasks, options = self.full_tasks(cell.dataset), full.spec()
-            for key in ("depths", "rungs", "labels", "tasks"):
+            trained = transfer.read_outs.trained.get(cell.read_out)
+            if trained is None:
+                raise UserError(f"the study has no transfer.read_outs.{cell.read_out}")
+            options = trained.spec()
+            for key in ("arms", "depths", "rungs", "labels", "tasks"):
                 options.pop(key)
-            spec["draws"] = options.pop("draws")
-            spec["first_draw"] = cell.reader.seed * spec["draws"]
-            spec["model"] = self.model_spec(cell.reader.family, cell.reader.depth)
-        spec["options"] = options
-        spec["tasks"] = {name: dataset.tasks[name].spec() for name in tasks}
+            draws = options.pop("draws")
+            spec |= {"options": options, "draws": draws, "first_draw": max(reader.seed, 0) * draws}
+            spec["model"] = self._start(reader)["model"]
+        tasks = tasks_for(self.study, cell.read_out, cell.dataset, reader)
+        # Absent, not null, where labels are the subjects' own: a null study leaves the specs of others as they were.
+        null = {} if transfer.permute_labels is None else {"permute_labels": transfer.permute_labels}
+        spec["tasks"] = {name: {**dataset.tasks[name].spec(), **null} for name in tasks}
         return spec
+
+    def behaviour_cells(self) -> list[BehaviourCell]:
+        """Every prediction table of the `behaviour` section but those of its sequences of tasks."""
+        return behaviour_cells(self.study)
+
+    def behaviour_spec(self, cell: BehaviourCell) -> dict[str, Any]:
+        """One prediction table: a reader, read-out and label count under every condition."""
+        return {
+            "verb": _version("transfer behave"),
+            "dataset": cell.dataset,
+            "view": cell.view,
+            **self._read(cell.read_out, cell.reader, cell.n_labels),
+            **conditions(self.study, cell),
+        }
+
+    def continual_cells(self) -> list[ContinualCell]:
+        """Every prediction table of the sequences of tasks."""
+        return continual_cells(self.study)
+
+    def continual_spec(self, cell: ContinualCell) -> dict[str, Any]:
+        """One prediction table: a sequence of tasks learned by a reader, read-out and label count."""
+        return {
+            "verb": _version("transfer continual"),
+            "sequence": cell.sequence,
+            **self._read(cell.read_out, cell.reader, cell.n_labels),
+            "stages": sequence(self.study, cell),
+        }
+
+    def _read(self, read_out: str, reader: Reader, n_labels: str) -> dict[str, Any]:
+        """A reader and how it is read out."""
+        return {
+            "read_out": read_out,
+            "reader": reader.reader_id,
+            "arm": reader.arm_name,
+            "control": reader.control,
+            "seed": reader.seed,
+            "fold": reader.fold,
+            "model": self._start(reader)["model"],
+            "n_labels": n_labels,
+            "normalisation": self.study.transfer.normalisation,
+            **training(self.study, read_out, reader),
+        }
 
     def stage_spec(self, verb: str) -> dict[str, Any]:
         """A verb that reads the whole study from its file: only its version."""
@@ -522,6 +441,11 @@ class Grid:
         return Cell(
             dataset, self.study.dataset(dataset).view.kind, read_out, Reader.parse(reader_id), n_labels
         )
+
+    def behaviour_cell(self, dataset: str, read_out: str, reader_id: str, n_labels: str) -> BehaviourCell:
+        """The job of the `behaviour` section of those names (Snakemake's wildcards)."""
+        view = self.study.dataset(dataset).view.kind
+        return BehaviourCell(dataset, view, read_out, Reader.parse(reader_id), n_labels)
 
     def claim_cells(self) -> list[str]:
         """Sentences that spell out the primary claims."""

@@ -82,26 +82,43 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
 
 
 def _dataset(item: Any, files: dict[int, str], index: int) -> Any:
+    """Content of one entry of ``datasets``: a file's, a file's with keys changed (``file`` beside them), or its own."""
+    changes = {}
+    if isinstance(item, dict) and "file" in item:
+        changes = {key: value for key, value in item.items() if key != "file"}
+        item = item["file"]
     if isinstance(item, str):
-        files[index] = item
+        files[index] = f"{item}, as changed under 'datasets.{index}'" if changes else item
         if not Path(item).exists():
             raise UserError(
                 f"{item}: no such file (key 'datasets.{index}'; paths count from where the command runs)"
             )
-        return read_yaml(item)
+        return _changed(read_yaml(item), changes)
     return item
 
 
+def _changed(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A mapping with some of its keys replaced, in nested mappings key by key."""
+    merged = dict(content)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        nested = isinstance(inner, dict) and isinstance(value, dict)
+        merged[key] = _changed(dict(inner or {}), value) if nested else value
+    return merged
+
+
 def _fill(study: Study, name: str) -> Study:
-    """Replace {data_root} and {results} in paths."""
+    """Replace {data_root} and {results} in paths, and {dataset} in the root of a dataset."""
     places = {"{data_root}": study.data_root, "{results}": study.folder}
 
-    def filled(text: str, key: str) -> str:
-        for token, value in places.items():
+    def filled(text: str, key: str, **more: str) -> str:
+        tokens = places | {f"{{{word}}}": value for word, value in more.items()}
+        for token, value in tokens.items():
             text = text.replace(token, value)
         if "{" in text:
+            *first, last = tokens
             raise UserError(
-                f"{name}: key '{key}': unknown placeholder in '{text}'; valid are {{data_root}} and {{results}}"
+                f"{name}: key '{key}': unknown placeholder in '{text}'; valid are {', '.join(first)} and {last}"
             )
         return text
 
@@ -112,9 +129,18 @@ def _fill(study: Study, name: str) -> Study:
         return source.model_copy(update={"path": filled(source.path, f"{key}.path"), "labels": labels})
 
     sources = [placed(source, f"corpus.sources.{i}") for i, source in enumerate(study.corpus.sources)]
-    datasets = [d.model_copy(update={"root": filled(d.root, f"{d.dataset}: root")}) for d in study.datasets]
+    roots = [filled(d.root, f"{d.dataset}: root", dataset=d.dataset) for d in study.datasets]
+    datasets = [d.model_copy(update={"root": root}) for d, root in zip(study.datasets, roots, strict=True)]
+    hub = [
+        one.model_copy(update={"path": filled(one.path, f"transfer.hub.{one.name}.path")})
+        for one in study.transfer.hub
+    ]
     return study.model_copy(
-        update={"corpus": study.corpus.model_copy(update={"sources": sources}), "datasets": datasets}
+        update={
+            "corpus": study.corpus.model_copy(update={"sources": sources}),
+            "datasets": datasets,
+            "transfer": study.transfer.model_copy(update={"hub": hub}),
+        }
     )
 
 

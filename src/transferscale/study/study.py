@@ -8,12 +8,20 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from transferscale.errors import nearest
 from transferscale.study.base import DISTINCT, Name, Part
+from transferscale.study.behaviour import Behaviour, check_behaviour
 from transferscale.study.corpus import Control, Corpus
-from transferscale.study.dataset import Dataset, Task
+from transferscale.study.dataset import ChangedFile, Dataset, Task
 from transferscale.study.label import ambiguous
 from transferscale.study.plan import PlanFor
 from transferscale.study.pretrain import Ladder, Pretrain, steps, trunk_of
-from transferscale.study.transfer import LABEL_ORDERS, NOTHING_TO_TRANSFER, Transfer
+from transferscale.study.transfer import (
+    BASELINES,
+    LABEL_ORDERS,
+    NOTHING_TO_TRANSFER,
+    START,
+    Trained,
+    Transfer,
+)
 from transferscale.study.verdict import Claim, KnownAnswer
 
 
@@ -39,14 +47,20 @@ class Study(Part):
     pretrain: Pretrain = Field(description="the ladder of checkpoints")
     datasets: list[Dataset] = Field(
         [],
-        description="medical datasets: paths of YAML files; default: pretraining alone",
+        description="medical datasets: paths of YAML files, or 'file' and beside it the keys that differ from what it "
+        "says; default: pretraining alone",
     )
     transfer: Transfer = Field(NOTHING_TO_TRANSFER, description="the test of the checkpoints")
     verdict: list[Claim] = Field([], description="primary claims, one a task, declared beforehand")
+    behaviour: Behaviour | None = Field(
+        None,
+        description="behaviour beyond accuracy: corruption, attack, other sites and datasets, one task after another; "
+        "default: none",
+    )
     plan: PlanFor | None = Field(None, description="score to plan for, and prices; default: no plan")
     known_answers: list[KnownAnswer] = Field([], description="figures that the baselines must reproduce")
 
-    @field_validator("datasets", mode="before", json_schema_input_type=list[Dataset | str])
+    @field_validator("datasets", mode="before", json_schema_input_type=list[Dataset | str | ChangedFile])
     @classmethod
     def _read_already(cls, value: object) -> object:
         # The loader puts the content of a file in the place of its path; editors must let the path stand.
@@ -108,7 +122,7 @@ class Study(Part):
                 f"key '{missing[0]}' is missing; a study gives 'datasets', 'transfer' and 'verdict', or, for "
                 "pretraining alone, none of them"
             )
-        for key in ("plan", "known_answers"):
+        for key in ("behaviour", "plan", "known_answers"):
             if missing and getattr(self, key):
                 raise ValueError(f"key '{key}' needs 'datasets', 'transfer' and 'verdict'")
         return self
@@ -230,34 +244,70 @@ class Study(Part):
         return self
 
     @model_validator(mode="after")
-    def _full(self) -> "Study":
-        full = self.transfer.read_outs.full
-        if full is None:
-            return self
+    def _trained(self) -> "Study":
         known = sorted({depth for ladder in self.families.values() for depth in ladder.depths})
-        for depth in full.depths:
-            if depth not in known:
+        for name, options in self.transfer.read_outs.trained.items():
+            key = f"transfer.read_outs.{name}"
+            for depth in options.depths:
+                if depth not in known:
+                    raise ValueError(f"{key}.depths has {depth}, which no ladder of pretrain has ({known})")
+            for rung in options.rungs:
+                if self.rung(rung) > self.pretrain.budgets.rungs:
+                    raise ValueError(
+                        f"{key}.rungs has {rung}, but pretrain.budgets.rungs is {self.pretrain.budgets.rungs}"
+                    )
+            if len({self.rung(rung) for rung in options.rungs}) < len(options.rungs):
                 raise ValueError(
-                    f"transfer.read_outs.full.depths has {depth}, which no ladder of pretrain has ({known})"
+                    f"{key}.rungs: 'last' is rung {self.rung('last')}, which stands there too; delete one"
                 )
-        for rung in full.rungs:
-            if self.rung(rung) > self.pretrain.budgets.rungs:
+            seeds = max(
+                ladder.seeds.at(depth) for ladder in self.families.values() for depth in options.depths
+            )
+            if seeds * options.draws > LABEL_ORDERS:
                 raise ValueError(
-                    f"transfer.read_outs.full.rungs has {rung}, "
-                    f"but pretrain.budgets.rungs is {self.pretrain.budgets.rungs}"
+                    f"{key}.draws times seeds is {seeds * options.draws}; at most {LABEL_ORDERS}"
                 )
-        if len({self.rung(rung) for rung in full.rungs}) < len(full.rungs):
-            raise ValueError(
-                f"transfer.read_outs.full.rungs: 'last' is rung {self.rung('last')}, which stands there too; delete one"
-            )
-        seeds = max(ladder.seeds.at(depth) for ladder in self.families.values() for depth in full.depths)
-        if seeds * full.draws > LABEL_ORDERS:
-            raise ValueError(
-                f"transfer.read_outs.full.draws times seeds is {seeds * full.draws}; at most {LABEL_ORDERS}"
-            )
-        for name in full.tasks or []:
-            dataset, _, task = name.partition("/")
-            self.task(dataset, task)
+            for task in options.tasks or []:
+                self.task(*task.partition("/")[::2])
+            self._arms(name, options)
+        return self
+
+    @model_validator(mode="after")
+    def _confounds(self) -> "Study":
+        for dataset in self.datasets if "confounds" in self.transfer.baselines else []:
+            if not dataset.confounds_of_tasks:
+                raise ValueError(
+                    f"transfer.baselines has 'confounds', but dataset '{dataset.dataset}' names none; give it the key "
+                    "confounds (columns of the participants table, site, motion)"
+                )
+        return self
+
+    def _arms(self, name: str, options: Trained) -> None:
+        """Check that every arm of a read-out that trains is there, at one of its depths and rungs at least."""
+        key = f"transfer.read_outs.{name}.arms"
+        if "raw:mlp" in options.arms and name != "full":
+            raise ValueError(f"{key}: 'raw:mlp' is trained whole, so it belongs to read_outs.full alone")
+        if "hub" in options.arms and not self.transfer.hub:
+            raise ValueError(f"{key} has 'hub', but transfer.hub names no weights")
+        medical = self.pretrain.medical
+        runs = {"control": self.pretrain.controls, "fmri": medical, "video+fmri": medical}
+        for arm in options.arms:
+            if arm not in runs:
+                continue
+            places = runs[arm]
+            if places is None or (medical is not None and arm != "control" and arm not in medical.arms):
+                where = "pretrain.controls" if arm == "control" else "pretrain.medical"
+                raise ValueError(f"{key} has '{arm}', but {where} trains none; add it or take the arm away")
+            rungs = {self.rung(rung) for rung in places.rungs} & {self.rung(rung) for rung in options.rungs}
+            if not rungs or not set(places.depths) & set(options.depths):
+                raise ValueError(
+                    f"{key} has '{arm}', which is not pretrained at any of the depths {options.depths} and rungs "
+                    f"{options.rungs} that are asked for"
+                )
+
+    @model_validator(mode="after")
+    def _behaviour(self) -> "Study":
+        check_behaviour(self)
         return self
 
     @model_validator(mode="after")
@@ -288,46 +338,54 @@ class Study(Part):
 
     def _claim_runs(self, claim: Claim, task: str) -> None:
         """Check that the cells a claim compares are cells that the study runs."""
-        frozen = claim.read_out == "ridge"
-        full = self.transfer.read_outs.full
-        if (claim.reference == "scratch" and frozen) or (claim.reference == "random" and not frozen):
+        where, transfer = f"verdict of '{task}'", self.transfer
+        options = transfer.read_outs.trained.get(claim.read_out)
+        if claim.reference in ("random", "scratch") and claim.reference != START[claim.read_out]:
             raise ValueError(
-                f"verdict of '{task}': a frozen read-out's reference is 'random', a trained one's is 'scratch'"
+                f"{where}: the reference of read-out '{claim.read_out}' without pretraining is "
+                f"'{START[claim.read_out]}'"
             )
-        if (
-            claim.reference in ("connectivity", "raw:linear")
-            and claim.reference not in self.transfer.baselines
-        ):
-            raise ValueError(
-                f"verdict of '{task}': reference '{claim.reference}' is not in transfer.baselines"
-            )
-        if full is None and not frozen:
-            raise ValueError(f"verdict of '{task}': read_out 'full' is not in transfer.read_outs")
+        if claim.reference in BASELINES and claim.reference not in transfer.baselines:
+            raise ValueError(f"{where}: reference '{claim.reference}' is not in transfer.baselines")
+        if claim.read_out != "ridge" and options is None:
+            raise ValueError(f"{where}: read_out '{claim.read_out}' is not in transfer.read_outs")
         family = self.claim_family(claim)
         if family not in self.families:
             raise ValueError(
-                f"verdict of '{task}': family '{family}' is not in pretrain; {nearest(family, self.families)}"
+                f"{where}: family '{family}' is not in pretrain; {nearest(family, self.families)}"
             )
-        depths = self.families[family].depths
-        if full is not None and not frozen:
-            depths = [depth for depth in depths if depth in full.depths]
-        labels = self.transfer.labels if frozen or full is None else full.labels
-        rungs = (
-            range(1, self.pretrain.budgets.rungs + 1)
-            if frozen or full is None
-            else map(self.rung, full.rungs)
-        )
+        depths, labels = self.families[family].depths, transfer.labels
+        rungs = list(range(1, self.pretrain.budgets.rungs + 1))
+        if options is not None:
+            depths = [depth for depth in depths if depth in options.depths]
+            labels, rungs = options.labels, [self.rung(rung) for rung in options.rungs]
         if claim.depth not in depths:
             raise ValueError(
-                f"verdict of '{task}': depth {claim.depth} is not run with {claim.read_out} (depths {depths})"
+                f"{where}: depth {claim.depth} is not run with {claim.read_out} (depths {depths})"
             )
         if claim.n_labels not in labels:
             raise ValueError(
-                f"verdict of '{task}': n_labels {claim.n_labels} is not run with {claim.read_out} ({labels})"
+                f"{where}: n_labels {claim.n_labels} is not run with {claim.read_out} ({labels})"
             )
-        if claim.reference in ("connectivity", "raw:linear") and claim.n_labels not in self.transfer.labels:
-            raise ValueError(f"verdict of '{task}': n_labels {claim.n_labels} is not in transfer.labels")
+        if claim.reference in BASELINES and claim.n_labels not in transfer.labels:
+            raise ValueError(f"{where}: n_labels {claim.n_labels} is not in transfer.labels")
         if self.rung(claim.rung) not in rungs:
-            raise ValueError(f"verdict of '{task}': rung {claim.rung} is not run with {claim.read_out}")
-        if full and full.tasks is not None and not frozen and task not in full.tasks:
-            raise ValueError(f"verdict of '{task}': the task is not in transfer.read_outs.full.tasks")
+            raise ValueError(f"{where}: rung {claim.rung} is not run with {claim.read_out}")
+        if options is not None and options.tasks is not None and task not in options.tasks:
+            raise ValueError(f"{where}: the task is not in transfer.read_outs.{claim.read_out}.tasks")
+        if claim.reference.startswith("control:"):
+            self._claim_against_control(claim, where)
+
+    def _claim_against_control(self, claim: Claim, where: str) -> None:
+        """Check that a control corpus that a claim is held against is read out in the same way."""
+        places, control = self.pretrain.controls, claim.reference.removeprefix("control:")
+        options = self.transfer.read_outs.trained.get(claim.read_out)
+        there = places is not None and control in self.controls and claim.depth in places.depths
+        there = there and self.rung(claim.rung) in [
+            self.rung(rung) for rung in (places.rungs if places else [])
+        ]
+        if not there or (options is not None and "control" not in options.arms):
+            raise ValueError(
+                f"{where}: reference '{claim.reference}' is not run at depth {claim.depth}, rung {claim.rung} with "
+                f"{claim.read_out}; see controls, pretrain.controls and the arms of the read-out"
+            )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from transferscale.study.base import Labels, Part, Positive
 from transferscale.study.pretrain import Family
-from transferscale.study.transfer import Baseline
+from transferscale.study.transfer import Baseline, ReadOut
 
 
 class Claim(Part):
@@ -15,10 +15,12 @@ class Claim(Part):
     dataset: str | None = Field(None, description="dataset; default: the study's only one")
     task: str = Field(description="task of the dataset")
     arm: Literal["video"] = Field("video", description="arm")
-    reference: Literal["scratch", "random", "connectivity", "raw:linear"] = Field(
-        "scratch", description="what it is compared with"
-    )
-    read_out: Literal["ridge", "full"] = Field("full", description="read-out")
+    reference: (
+        Literal["scratch", "random"]
+        | Baseline
+        | Literal["control:static", "control:shuffled", "control:phase", "control:noise"]
+    ) = Field("scratch", description="what it is compared with")
+    read_out: ReadOut = Field("full", description="read-out")
     family: Family | None = Field(None, description="family; default: the first of the study")
     depth: Positive = Field(description="depth")
     rung: Positive | Literal["last"] = Field("last", description="rung")

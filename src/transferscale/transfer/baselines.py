@@ -8,6 +8,7 @@
   whom;
 - ``connectivity``: Fisher-z correlations between parcels, of the window, and of the subject's whole runs
   (averaged over runs); where columns are pixels, between the means of tokens;
+- ``tangent`` (:mod:`transferscale.transfer.tangent`) and ``confounds`` (:mod:`transferscale.transfer.confounds`);
 - ``dummy``: no features, which leaves the mean of the training subjects, or equal scores of the classes.
 """
 
@@ -20,9 +21,11 @@ import numpy.typing as npt
 
 from transferscale.artefacts import Stopwatch, write_provenance
 from transferscale.errors import UserError, nearest
-from transferscale.medical.reading import View
+from transferscale.medical.reading import Splits, View
 from transferscale.transfer.aggregate import covariances, membership, moments
+from transferscale.transfer.confounds import confound_features
 from transferscale.transfer.grams import Grams, gram, view_hash, write_grams
+from transferscale.transfer.tangent import tangent_features
 
 Array = npt.NDArray[np.float32]
 
@@ -34,7 +37,7 @@ BANDS = 10
 LARGEST_CORRELATION = 0.9999
 
 
-def extract(spec: Mapping[str, Any], view: Path, out: Path) -> None:
+def extract(spec: Mapping[str, Any], view: Path, out: Path, splits: Path | None = None) -> None:
     """Write the features file of a baseline.
 
     Parameters
@@ -45,6 +48,8 @@ def extract(spec: Mapping[str, Any], view: Path, out: Path) -> None:
         Folder of the view.
     out
         The features file: one layer, 0.
+    splits
+        splits.json; ``tangent`` alone depends on them.
 
     Raises
     ------
@@ -53,12 +58,24 @@ def extract(spec: Mapping[str, Any], view: Path, out: Path) -> None:
     """
     watch = Stopwatch()
     reader = str(spec["reader"])
-    if reader not in BASELINES:
-        raise UserError(f"transfer.baselines: no baseline '{reader}'; {nearest(reader, BASELINES)}")
-    data = View(view)
-    matrices = {f"{name}/0": matrix for name, matrix in BASELINES[reader](data).items()}
+    data = View(view, spec["normalisation"])
+    matrices = {f"{name}/0": matrix for name, matrix in _grams(reader, spec, data, splits).items()}
     write_grams(out, Grams(matrices, data.subjects, view_hash(data.windows)))
     write_provenance(out, watch, reader=reader)
+
+
+def _grams(reader: str, spec: Mapping[str, Any], data: View, splits: Path | None) -> dict[str, Array]:
+    """Gram matrices of a baseline, by block."""
+    if reader == "confounds":
+        return grams_of(confound_features(data, spec["confounds"]))
+    if reader == "tangent":
+        if splits is None:
+            raise UserError("--splits is missing: baseline 'tangent' depends on who is in each fold")
+        return grams_of(tangent_features(data, Splits(splits), spec["tasks"]))
+    if reader not in BASELINES:
+        known = [*BASELINES, "confounds", "tangent"]
+        raise UserError(f"transfer.baselines: no baseline '{reader}'; {nearest(reader, known)}")
+    return BASELINES[reader](data)
 
 
 def correlations(series: Array) -> Array:

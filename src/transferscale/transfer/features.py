@@ -1,6 +1,6 @@
 """Frozen features of a checkpoint or of random weights: Gram matrices of every layer's unpooled tokens."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def extract(spec: Mapping[str, Any], view: Path, checkpoint: Path | None, out: P
     """
     watch = Stopwatch()
     torch.set_num_threads(threads)
-    data = View(view)
+    data = View(view, spec["normalisation"])
     model = load(spec, checkpoint)
     check_geometry(model, data, view)
     owner = np.asarray(data.window_subject, dtype=np.int64)
@@ -111,17 +111,25 @@ def layer_grams(
     matrices: dict[str, npt.NDArray[np.float32]] = {}
     for first in range(0, layers, together):
         group = range(first, min(first + together, layers))
-        features = {layer: torch.empty(len(owner), length) for layer in group}
-        for start in range(0, len(owner), BATCH_WINDOWS):
-            rows = np.arange(start, min(start + BATCH_WINDOWS, len(owner)))
-            with torch.inference_mode():
-                outputs = model.layers(torch.from_numpy(clips(rows)))
-                for layer in group:
-                    features[layer][start : start + len(rows)] = outputs[layer].flatten(1)
+        features = layer_tokens(model, clips, len(owner), group)
         for layer in group:
             grams = token_grams(features.pop(layer).reshape(len(owner), model.grid[0], -1), member)
             matrices |= {f"{name}/{layer}": matrix for name, matrix in grams.items()}
     return matrices
+
+
+def layer_tokens(
+    model: VideoEncoder, clips: Clips, windows: int, layers: Iterable[int]
+) -> dict[int, Float[Tensor, "windows features"]]:
+    """Unpooled tokens of some layers on all windows, side by side: one forward pass, whole batches at a time."""
+    features = {layer: torch.empty(windows, model.tokens * model.width) for layer in layers}
+    for start in range(0, windows, BATCH_WINDOWS):
+        rows = np.arange(start, min(start + BATCH_WINDOWS, windows))
+        with torch.inference_mode():
+            outputs = model.layers(torch.from_numpy(clips(rows)))
+            for layer, kept in features.items():
+                kept[start : start + len(rows)] = outputs[layer].flatten(1)
+    return features
 
 
 def token_grams(

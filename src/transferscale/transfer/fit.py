@@ -1,17 +1,17 @@
 """Read-out ``ridge``: one prediction table from one features file. Needs numpy and pyarrow only."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from transferscale.artefacts import Stopwatch, write_provenance
 from transferscale.errors import UserError
 from transferscale.medical.reading import Splits, View
-from transferscale.transfer.grams import read_grams, view_hash
+from transferscale.transfer.grams import Grams, read_grams, view_hash
 from transferscale.transfer.predictions import Predictions
-from transferscale.transfer.readout import Problem, fit_problems, targets
-from transferscale.transfer.task import cells, load_task, possible_tasks
+from transferscale.transfer.readout import Fitted, Problem, fit_problems, targets
+from transferscale.transfer.task import Cell, Task, cells, load_task, possible_tasks
 
 
 def fit(
@@ -37,7 +37,7 @@ def fit(
         than labels asked for.
     """
     watch = Stopwatch()
-    data, folds, grams = View(view), Splits(splits), read_grams(features)
+    data, folds, grams = View(view, spec["normalisation"]), Splits(splits), read_grams(features)
     if list(grams.subjects) != data.subjects or grams.windows != view_hash(data.windows):
         raise UserError(
             f"{features}: made from other windows than view {view} has; extract the features again"
@@ -48,28 +48,37 @@ def fit(
     for name, about in tasks.items():
         began = watch.seconds
         task = load_task(name, about, recordings, data)
-        blocks = grams.window_blocks if task.kind == "state" else grams.subject_blocks
-        each = list(cells(task, spec, folds, data))
-        inner = int(spec["options"]["inner_folds"])
-        problems = [
-            Problem(
-                task.rows(c.train),
-                task.rows(c.test),
-                [task.rows(held) for held in task.inner(c.train, inner)],
-            )
-            for c in each
-        ]
-        fitted = fit_problems(
-            [blocks(layer) for layer in range(grams.layers)],
-            task.kind,
-            targets(task.kind, task.y, len(task.classes)),
-            problems,
-            spec["options"],
-        )
-        for cell, result in zip(each, fitted, strict=True):
-            predictions.add(task, cell, result.scores, result.choice)
+        for together in _together(grams, task, cells(task, spec, folds, data)):
+            for cell, result in zip(together, _fitted(grams, task, together, spec["options"]), strict=True):
+                predictions.add(task, cell, result.scores, result.log_odds, result.choice)
         seconds[name] = round(watch.seconds - began, 3)
     for sentence in left_out:
         print(sentence, file=sys.stderr)
     predictions.write(out)
     write_provenance(out, watch, rows=len(predictions), task_s=seconds, left_out=left_out)
+
+
+def _together(grams: Grams, task: Task, every: Iterable[Cell]) -> list[list[Cell]]:
+    """Cells that have their features in common: all, or those of each fold."""
+    found: dict[int, list[Cell]] = {}
+    of_folds = task.kind != "state" and grams.of_folds(task.name)
+    for cell in every:
+        found.setdefault(cell.number if of_folds else -1, []).append(cell)
+    return list(found.values())
+
+
+def _fitted(grams: Grams, task: Task, together: Sequence[Cell], options: Mapping[str, Any]) -> list[Fitted]:
+    """Fit cells that have their features in common."""
+    fold = together[0].number
+    layers = [
+        grams.window_blocks(layer) if task.kind == "state" else grams.subject_blocks(layer, task.name, fold)
+        for layer in range(grams.layers)
+    ]
+    inner = int(options["inner_folds"])
+    problems = [
+        Problem(
+            task.rows(c.train), task.rows(c.test), [task.rows(held) for held in task.inner(c.train, inner)]
+        )
+        for c in together
+    ]
+    return fit_problems(layers, task.kind, targets(task.kind, task.y, len(task.classes)), problems, options)

@@ -4,7 +4,8 @@ Notable:
 - every read-out here is a function of inner products alone, so a Gram matrix stands for features of any
   size: a read-out sees unpooled tokens at the cost of (windows x windows) numbers a layer;
 - keys are ``window/<layer>`` (windows x windows) and ``subject-<block>/<layer>`` (subjects x subjects),
-  float32;
+  float32; a block that is a matter of one task, or of the training subjects of one of its folds, says so after its
+  name: ``subject-<block>@<task>/<layer>``, ``subject-<block>@<task>@<fold>/<layer>``, folds counted over repeats;
 - features are shifted by their mean over all rows before the product. A read-out centres with training
   statistics, which removes any common shift exactly, so this saves digits and leaks nothing.
 """
@@ -47,18 +48,23 @@ class Grams:
     @property
     def layers(self) -> int:
         """Number of layers, the embedding included."""
-        return sum(key.startswith("window/") for key in self.matrices)
+        return 1 + max(int(key.rpartition("/")[2]) for key in self.matrices)
 
     def window_blocks(self, layer: int) -> list[Array]:
         """Blocks that a window-level kernel of a layer is made of."""
         return [self.matrices[f"window/{layer}"]]
 
-    def subject_blocks(self, layer: int) -> list[Array]:
-        """Blocks that a subject-level kernel of a layer is made of, in the order of their names."""
+    def subject_blocks(self, layer: int, task: str, fold: int) -> list[Array]:
+        """Blocks that a subject-level kernel of a layer is made of in a fold of a task, in the order of their names."""
         names = sorted(
             key for key in self.matrices if key.startswith("subject-") and key.endswith(f"/{layer}")
         )
-        return [self.matrices[name] for name in names]
+        whose: tuple[list[str], ...] = ([], [task], [task, str(fold)])
+        return [self.matrices[name] for name in names if name.rpartition("/")[0].split("@")[1:] in whose]
+
+    def of_folds(self, task: str) -> bool:
+        """Whether a block is a matter of single folds of a task."""
+        return any(key.split("@")[1:2] == [task] and key.count("@") == 2 for key in self.matrices)
 
 
 def gram(features: npt.NDArray[np.floating[Any]]) -> Array:
@@ -109,6 +115,6 @@ def read_grams(path: Path | str) -> Grams:
         raise UserError(
             f"{path}: not a readable features file ({error}); extract the features again"
         ) from None
-    if not isinstance(about, dict) or "window/0" not in matrices:
+    if not isinstance(about, dict) or not any(key.endswith("/0") for key in matrices):
         raise UserError(f"{path}: not a features file of transferscale; extract the features again")
     return Grams(matrices, about["subjects"], about["windows"])

@@ -6,6 +6,8 @@ together. Starting from the optimum keeps the first steps from tearing the encod
 random head (Kumar et al. 2022, arXiv 2202.10054, linear probing then fine-tuning), and lets few steps do.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -14,6 +16,17 @@ from torch import Tensor, nn
 from transferscale.transfer.aggregate import moments, shares
 from transferscale.transfer.features import covariance_products
 from transferscale.transfer.readout import solve
+
+# Penalty of the head, relative as everywhere here; the default of a frozen read-out where nothing is chosen.
+HEAD_PENALTY = 1.0
+
+# Most that a step moves a score through one block of the head's weights, in units of the learning rate.
+HEAD_RATE = 30.0
+
+# Adam's epsilon for the head, as the norm of the gradient of a block of its weights; that of a batch is of order 0.1.
+# Where a batch holds all labelled subjects the first gradient is zero but for rounding, which Adam would otherwise
+# blow up to whole steps, in a direction that differs from machine to machine.
+HEAD_EPSILON = 1e-2
 
 
 class Head(nn.Module):
@@ -25,67 +38,79 @@ class Head(nn.Module):
         Kind of the task.
     windows, member
         Last-layer features of all windows of the training subjects, from the untouched encoder. Rows are
-        these subjects, or the windows themselves in a state task.
+        these subjects, or the windows themselves in a state task and where there is no ``member``.
     target
         From ``readout.targets`` (rows, outputs).
     penalty
         Penalty relative to the mean squared feature norm, as in :mod:`transferscale.transfer.readout`.
     """
 
+    decay: Tensor
+    side: Tensor
+    centres: Tensor
+    scales: Tensor
+    centre: Tensor
+
     def __init__(
         self,
         kind: str,
         windows: Float[Tensor, "windows times features"],
-        member: Float[Tensor, "windows subjects"],
+        member: Float[Tensor, "windows subjects"] | None,
         target: Tensor,
         penalty: float,
     ) -> None:
         super().__init__()
-        self.kind, self.penalty, self.rows = kind, penalty, len(target)
-        self.side = _side_weights(kind, target)
+        self.kind, rows = kind, len(target)
+        self.register_buffer(
+            "decay", torch.tensor((0.5 if kind == "classification" else 1.0) * penalty / rows)
+        )
+        self.register_buffer("side", _side_weights(kind, target))
         linear, deviation = _features(kind, windows, member)
-        self.centres = [block.mean(0) for block in linear]
+        self.register_buffer("centres", torch.stack([block.mean(0) for block in linear]))
         centred = [block - centre for block, centre in zip(linear, self.centres, strict=True)]
         grams = [(block @ block.T).double() for block in centred]
-        if deviation is not None:
+        if deviation is not None and member is not None:
             share = shares(member).double()
             products = share @ covariance_products(deviation) @ share.T
             grams.append(products - products.mean(0) - products.mean(1)[:, None] + products.mean())
         sizes = [float(gram.diagonal().mean()) for gram in grams]
         used = max(1, sum(size > 1e-12 for size in sizes))
-        self.scales = [(used * size) ** -0.5 if size > 1e-12 else 0.0 for size in sizes]
-        kernel = sum(scale**2 * gram for scale, gram in zip(self.scales, grams, strict=True))
+        scales = [(used * size) ** -0.5 if size > 1e-12 else 0.0 for size in sizes]
+        self.register_buffer("scales", torch.tensor(scales))
+        kernel = sum(scale**2 * gram for scale, gram in zip(scales, grams, strict=True))
         solved, bias = solve(
             kind,
             np.asarray(kernel)[None],
             target.double().numpy()[None],
-            np.ones((1, self.rows)),
+            np.ones((1, rows)),
             np.array([penalty]),
         )
         dual = torch.from_numpy(solved[0]).float()
         self.bias = nn.Parameter(torch.from_numpy(bias[0]).float())
         self.linear = nn.ParameterList(
-            scale * block.T @ dual for scale, block in zip(self.scales, centred, strict=False)
+            scale * block.T @ dual for scale, block in zip(scales, centred, strict=False)
         )
         # The covariance's weights, a matrix (features, features) an output; its features are never formed.
         self.quadratic = nn.ParameterList()
-        if deviation is not None:
+        if deviation is not None and member is not None:
             share_of = shares(member).T / deviation.shape[1]
-            self.centre = _second(deviation, share_of.sum(1) / self.rows)
+            self.register_buffer("centre", _second(deviation, share_of.sum(1) / rows))
             self.quadratic.extend(
-                nn.Parameter(self.scales[-1] * _second(deviation, share_of @ dual[:, output]))
+                nn.Parameter(scales[-1] * _second(deviation, share_of @ dual[:, output]))
                 for output in range(dual.shape[1])
             )
 
     def forward(
-        self, windows: Float[Tensor, "windows times features"], member: Float[Tensor, "windows subjects"]
+        self,
+        windows: Float[Tensor, "windows times features"],
+        member: Float[Tensor, "windows subjects"] | None,
     ) -> Float[Tensor, "rows outputs"]:
         """Scores of the rows: log-odds for classes, values otherwise."""
         linear, deviation = _features(self.kind, windows, member)
-        scores = self.bias + torch.zeros(1)
+        scores = self.bias.unsqueeze(0)
         for block, centre, scale, weight in zip(linear, self.centres, self.scales, self.linear, strict=False):
             scores = scores + scale * ((block - centre) @ weight)
-        if deviation is None:
+        if deviation is None or member is None:
             return scores
         share, columns = shares(member), []
         for weight in self.quadratic:
@@ -102,8 +127,28 @@ class Head(nn.Module):
 
     def objective(self, scores: Tensor, target: Tensor) -> Tensor:
         """Mean loss of a batch plus the penalty: a training row's share of what the head was solved for."""
-        half = 0.5 if self.kind == "classification" else 1.0
-        return self.losses(scores, target).mean() + half * self.penalty / self.rows * self.squares().sum()
+        return self.losses(scores, target).mean() + self.shrinkage()
+
+    def shrinkage(self) -> Tensor:
+        """A training row's share of the penalty."""
+        return self.decay * self.squares().sum()
+
+    def groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Its weights, grouped for AdamW.
+
+        Adam moves each of p weights by about the learning rate, and with it the score of features of unit norm by up to
+        the rate times p^1/2; dividing by p^1/2 lets blocks of any size move the score alike. No decay: the head has a
+        penalty of its own.
+        """
+        return [
+            {
+                "params": [weight],
+                "lr": learning_rate * HEAD_RATE / weight.numel() ** 0.5,
+                "weight_decay": 0.0,
+                "eps": HEAD_EPSILON / weight.numel() ** 0.5,
+            }
+            for weight in self.parameters()
+        ]
 
     def squares(self) -> Tensor:
         """Squared norm of the weights of each output (outputs,)."""
@@ -122,10 +167,12 @@ class Head(nn.Module):
 
 
 def _features(
-    kind: str, windows: Float[Tensor, "windows times features"], member: Float[Tensor, "windows subjects"]
+    kind: str,
+    windows: Float[Tensor, "windows times features"],
+    member: Float[Tensor, "windows subjects"] | None,
 ) -> tuple[list[Tensor], Tensor | None]:
     """Linear feature blocks of the rows, and the deviations that make up the covariance (not for windows)."""
-    if kind == "state":
+    if kind == "state" or member is None:
         return [windows.flatten(1)], None
     mean, sd, deviation = moments(windows, member)
     return [mean, sd], deviation

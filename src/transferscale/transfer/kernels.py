@@ -82,21 +82,33 @@ def kernels(blocks: Sequence[npt.NDArray[np.float32]], problems: Problems) -> tu
     cross = np.zeros((*other.shape, train.shape[1]))
     used = np.zeros((len(train), 1, 1))
     for block in blocks:
-        among = block[train[:, :, None], train[:, None, :]].astype(np.float64)
-        between = block[other[:, :, None], train[:, None, :]].astype(np.float64)
+        among, between = _cut(block, train, train), _cut(block, other, train)
         raw = np.einsum("gi,gii->g", share, among)
-        row = np.einsum("gij,gj->gi", among, share)
-        centre = np.einsum("gi,gi->g", row, share)[:, None, None]
-        among += centre - row[:, :, None] - row[:, None, :]
-        between += centre - np.einsum("gij,gj->gi", between, share)[:, :, None] - row[:, None, :]
+        row = (among @ share[:, :, None])[:, :, 0]
+        centre = np.einsum("gi,gi->g", row, share)[:, None]
+        # In place, here and below: these arrays are all the memory and most of the time.
+        among -= row[:, :, None]
+        among -= (row - centre)[:, None, :]
+        between -= between @ share[:, :, None]
+        between -= (row - centre)[:, None, :]
         size = np.einsum("gi,gii->g", share, among)
         # What is below this is the rounding of float32 features.
         varies = size > np.maximum(1e-12, 1e-6 * raw)
         scale = np.where(varies, 1 / np.where(varies, size, 1), 0)[:, None, None]
-        inner += scale * among
-        cross += scale * between
+        among *= scale
+        between *= scale
+        inner += among
+        cross += between
         used += varies[:, None, None]
     used = np.maximum(used, 1)
     inner *= real[:, :, None] * real[:, None, :] / used
     cross *= real[:, None, :] / used
     return inner, cross
+
+
+def _cut(block: npt.NDArray[np.float32], rows: Rows, columns: Rows) -> Real:
+    """Submatrices (problems, rows, columns) of one matrix."""
+    cut = np.empty((*rows.shape, columns.shape[1]))
+    for i, (down, across) in enumerate(zip(rows, columns, strict=True)):
+        cut[i] = block[down][:, across]
+    return cut

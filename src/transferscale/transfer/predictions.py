@@ -11,6 +11,7 @@ import numpy.typing as npt
 from transferscale.artefacts import canonical_json
 from transferscale.medical.reading import View
 from transferscale.tables import TABLES, write_columns
+from transferscale.transfer.permutation import permuted
 from transferscale.transfer.task import Cell, Task
 
 
@@ -28,18 +29,15 @@ class Predictions:
     """
 
     def __init__(self, spec: Mapping[str, Any], view: View, split_hash: str) -> None:
-        arm, seed = arm_and_seed(str(spec["reader"]))
         self.constants = {
             "dataset": spec["dataset"],
             "view": spec["view"],
-            "arm": arm,
-            "control": "",
+            "arm": spec["arm"],
+            "control": spec["control"],
             "reader_id": spec["reader"],
             "read_out": spec["read_out"],
             "n_labels": str(spec["n_labels"]),
-            "seed": seed,
-            "condition": "clean",
-            "severity": 0,
+            "seed": spec["seed"],
             "split_hash": split_hash,
         }
         self.view = view
@@ -51,9 +49,24 @@ class Predictions:
         return len(self.columns["subject"])
 
     def add(
-        self, task: Task, cell: Cell, scores: npt.NDArray[np.floating[Any]], choice: Mapping[str, Any]
+        self,
+        task: Task,
+        cell: Cell,
+        scores: npt.NDArray[np.floating[Any]],
+        log_odds: npt.NDArray[np.floating[Any]],
+        choice: Mapping[str, Any],
+        condition: str = "clean",
+        severity: int = 0,
     ) -> None:
-        """Add the scores (rows, outputs) of a cell's test rows, as the read-out gives them."""
+        """Add a cell's test rows under a condition.
+
+        Parameters
+        ----------
+        scores
+            As the read-out gives them (rows, outputs).
+        log_odds
+            Of classes the scores before they were divided by the norm of their weights (rows, outputs).
+        """
         windows = task.kind == "state"
         rows = task.rows(cell.test)
         places = rows.tolist() if windows else [self.first_window[row] for row in rows]
@@ -69,6 +82,8 @@ class Predictions:
             "fold": cell.fold,
             "classes": list(task.classes),
             "choice": canonical_json(dict(choice)),
+            "condition": condition if task.place is None else permuted(condition),
+            "severity": severity,
         }
         values = {
             "subject": [of["subject"][place] for place in places],
@@ -80,9 +95,15 @@ class Predictions:
             "y_true": task.y[rows].tolist(),
             "y_pred": predicted.tolist(),
             "y_score": listed.tolist(),
+            "y_prob": probabilities(task.kind, log_odds).tolist(),
         }
         for name, column in self.columns.items():
             column += values[name] if name in values else [repeated[name]] * len(rows)
+
+    def extend(self, other: "Predictions") -> None:
+        """Add the rows of predictions on another view."""
+        for name, column in self.columns.items():
+            column += other.columns[name]
 
     def write(self, out: Path) -> None:
         """Write the table."""
@@ -102,6 +123,26 @@ def decide(
     if values.shape[1] == 1:
         values = np.concatenate([-values, values], axis=1) / 2
     return values.argmax(axis=1).astype(np.float64), values
+
+
+def probabilities(kind: str, log_odds: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Probability of each class (rows, classes) by the fitted logistic loss; none for values and states.
+
+    Values and states are fitted with squared error, which knows no probabilities. The loss weighs the classes alike, so
+    these are probabilities for a population in which they are equally frequent. More than two classes are fitted one
+    against the rest; their probabilities are divided by their sum.
+    """
+    values = np.asarray(log_odds, dtype=np.float64)
+    if kind != "classification":
+        return np.empty((len(values), 0))
+    if values.shape[1] == 1:
+        values = np.concatenate([-values, values], axis=1)
+    each = np.exp(-np.logaddexp(0, -values))
+    total = each.sum(axis=1, keepdims=True)
+    given: npt.NDArray[np.float64] = np.divide(
+        each, total, out=np.full_like(each, 1 / each.shape[1]), where=total > 0
+    )
+    return given
 
 
 def arm_and_seed(reader_id: str) -> tuple[str, int]:

@@ -27,8 +27,11 @@ from transferscale.transfer.solvers import balanced, logistic, ridge
 # The embedding: every reader has it, and at small n it was the best single layer of the pilot.
 FIXED_LAYER = 0
 
-# Numbers in the largest batch of kernels, times 8 bytes and about 8 arrays: a quarter of a gigabyte.
-BATCH_NUMBERS = 4_000_000
+# Numbers in the largest batch of kernels, times 8 bytes and about 8 arrays: 64 megabytes.
+BATCH_NUMBERS = 1_000_000
+
+# Problems are padded to at most this many times the rows of the smallest among them.
+PADDING = 1.1
 
 # Weight of the squared error beside the error rate, for the choice in state tasks: it decides among near
 # equals.
@@ -58,9 +61,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Scores of a problem's test rows (rows, outputs) and what was chosen."""
+    """Scores of a problem's test rows (rows, outputs) and what was chosen.
+
+    ``log_odds`` are the scores of classes before they are divided by the norm of their weights; the scores themselves
+    where that is not done.
+    """
 
     scores: Real
+    log_odds: Real
     layer: int
     penalty: float
     chosen: bool
@@ -113,17 +121,15 @@ def fit_problems(
         for i, loss in zip(choosing, losses, strict=True):
             layer[i], place = divmod(best(loss.reshape(-1)), len(candidates))
             penalty[i] = candidates[place]
-    results: dict[int, Real] = {}
+    results: dict[int, tuple[Real, Real]] = {}
     for one in np.unique(layer):
-        here = np.flatnonzero(layer == one).tolist()
-        stacked = stack([problems[i].train for i in here], [problems[i].test for i in here])
-        for part in _batches(stacked):
-            wanted = penalty[here][part][None, :]
-            scores = _scores(layers[one], kind, target, stacked[part], wanted, distance=True)[0]
-            for i, score, size in zip(here[part], scores, stacked.sizes[part], strict=True):
-                results[i] = score[:size]
+        for here in _batches(np.flatnonzero(layer == one), [problem.train for problem in problems]):
+            stacked = stack([problems[i].train for i in here], [problems[i].test for i in here])
+            scores, log_odds = _distances(layers[one], kind, target, stacked, penalty[here])
+            for i, score, odds, size in zip(here, scores, log_odds, stacked.sizes, strict=True):
+                results[i] = score[:size], odds[:size]
     return [
-        Fitted(results[i], int(layer[i]), float(penalty[i]), bool(len(problem.inner)))
+        Fitted(*results[i], int(layer[i]), float(penalty[i]), bool(len(problem.inner)))
         for i, problem in enumerate(problems)
     ]
 
@@ -133,11 +139,12 @@ def _inner_losses(
 ) -> Real:
     """Loss of every candidate, summed over inner folds: (problems, layers, penalties)."""
     pairs = [(i, held) for i, problem in enumerate(problems) for held in problem.inner]
-    stacked = stack([np.setdiff1d(problems[i].train, held) for i, held in pairs], [held for _, held in pairs])
+    rests = [np.setdiff1d(problems[i].train, held) for i, held in pairs]
     sides = [side_weights(kind, target[problem.train]) for problem in problems]
     losses = np.zeros((len(problems), len(layers), len(penalties)))
-    for part in _batches(stacked, len(penalties)):
-        chunk, owners = stacked[part], [i for i, _ in pairs[part]]
+    for part in _batches(np.arange(len(pairs)), rests, len(penalties)):
+        chunk = stack([rests[k] for k in part], [pairs[k][1] for k in part])
+        owners = [pairs[k][0] for k in part]
         wanted = np.repeat(np.array(penalties)[:, None], len(owners), axis=1)
         held = target[chunk.other]
         side = np.stack([sides[i] for i in owners])[:, None, :, :]
@@ -183,19 +190,28 @@ def side_weights(kind: str, train: Real) -> Real:
     return weight
 
 
-def _scores(
-    blocks: Blocks, kind: str, target: Real, problems: Problems, penalty: Real, distance: bool = False
-) -> Real:
+def _scores(blocks: Blocks, kind: str, target: Real, problems: Problems, penalty: Real) -> Real:
     """Scores (penalties, problems, others, outputs) for penalties (penalties, problems)."""
     inner, cross = kernels(blocks, problems)
-    count = len(penalty)
-    inner, real = np.tile(inner, (count, 1, 1)), np.tile(problems.real, (count, 1))
-    y = np.tile(target[problems.train], (count, 1, 1))
-    dual, intercept = solve(kind, inner, y, real, penalty.reshape(-1))
-    if distance and kind == "classification":
-        dual, intercept = unit_norm(inner, dual, intercept)
-    scores: Real = cross[None] @ dual.reshape(count, -1, *dual.shape[1:])
-    return scores + intercept.reshape(count, -1, 1, target.shape[1])
+    y, scores = target[problems.train], []
+    for one in penalty:
+        dual, intercept = solve(kind, inner, y, problems.real, one)
+        scores.append(cross @ dual + intercept[:, None])
+    return np.stack(scores)
+
+
+def _distances(
+    blocks: Blocks, kind: str, target: Real, problems: Problems, penalty: Real
+) -> tuple[Real, Real]:
+    """Scores as they are written, and before that, (problems, others, outputs) each, for penalties (problems,)."""
+    inner, cross = kernels(blocks, problems)
+    dual, intercept = solve(kind, inner, target[problems.train], problems.real, penalty)
+    log_odds: Real = cross @ dual + intercept[:, None]
+    if kind != "classification":
+        return log_odds, log_odds
+    dual, intercept = unit_norm(inner, dual, intercept)
+    distances: Real = cross @ dual + intercept[:, None]
+    return distances, log_odds
 
 
 def solve(kind: str, kernel: Real, target: Real, real: Real, penalty: Real) -> tuple[Real, Real]:
@@ -217,6 +233,17 @@ def unit_norm(kernel: Real, dual: Real, intercept: Real) -> tuple[Real, Real]:
     return dual * scale[:, None, :], intercept * scale
 
 
-def _batches(problems: Problems, copies: int = 1) -> list[slice]:
-    each = max(1, BATCH_NUMBERS // (copies * problems.train.shape[1] ** 2))
-    return [slice(start, start + each) for start in range(0, len(problems), each)]
+def _batches(wanted: Rows, train: Sequence[Rows], copies: int = 1) -> list[Rows]:
+    """Problems that are stacked together: those with about as many training rows, as many as fit into memory.
+
+    Solving takes the cube of the rows, so that little padding costs much.
+    """
+    order = sorted(wanted.tolist(), key=lambda i: len(train[i]))
+    batches: list[Rows] = []
+    while order:
+        most = PADDING * len(train[order[0]])
+        each = max(1, int(BATCH_NUMBERS // (copies * most**2)))
+        together = [i for i in order[:each] if len(train[i]) <= most]
+        batches.append(np.array(together, dtype=np.int64))
+        order = order[len(together) :]
+    return batches

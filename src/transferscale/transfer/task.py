@@ -12,19 +12,24 @@ from transferscale.errors import UserError, nearest
 from transferscale.medical.labels import labels
 from transferscale.medical.reading import Splits, View
 from transferscale.transfer.choice import CHOICE_FROM, inner_folds
+from transferscale.transfer.permutation import permute
 
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One fit: who is labelled and who is tested, as indices into the view's subjects."""
+    """One fit: who is labelled and who is tested, as indices into the view's subjects.
+
+    ``number`` is the fold counted over all repeats.
+    """
 
     repeat: int
     fold: int
     draw: int
     train: Rows
     test: Rows
+    number: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,9 @@ class Task:
         Label of every row of the view, NaN where the task does not use it.
     owner
         Subject of every row.
+    place
+        Where labels are permuted: the subject that stands in each one's place in the splits
+        (:mod:`transferscale.transfer.permutation`). None where the labels are the subjects' own.
     """
 
     name: str
@@ -47,6 +55,13 @@ class Task:
     classes: Sequence[str]
     y: npt.NDArray[np.float64]
     owner: Rows
+    place: Rows | None = None
+
+    @property
+    def subjects(self) -> Rows:
+        """Subjects that have a label, rising."""
+        found: Rows = np.unique(self.owner[~np.isnan(self.y)])
+        return found
 
     def rows(self, subjects: Rows) -> Rows:
         """Rows of these subjects that have a label, subject by subject."""
@@ -64,13 +79,21 @@ class Task:
 
 
 def load_task(name: str, spec: Mapping[str, Any], recordings: Path, view: View) -> Task:
-    """A task's labels on the rows of a view.
+    """A task's labels on the rows of a view, permuted where its spec has ``permute_labels``.
 
     Raises
     ------
     UserError
-        If the recordings table lacks the task's columns, or knows subjects that the view does not.
+        If the recordings table lacks the task's columns, knows subjects that the view does not, or nothing can be
+        permuted.
     """
+    task = _own_labels(name, spec, recordings, view)
+    seed = spec.get("permute_labels")
+    return task if seed is None else permute(task, int(seed), view.subjects)
+
+
+def _own_labels(name: str, spec: Mapping[str, Any], recordings: Path, view: View) -> Task:
+    """The task with the labels that its subjects or windows have."""
     found = labels(recordings, spec)
     position = {subject: i for i, subject in enumerate(view.subjects)}
     missing = [subject for subject in found.subjects if subject not in position]
@@ -136,8 +159,9 @@ def possible_tasks(spec: Mapping[str, Any], splits: Splits) -> tuple[dict[str, A
 def cells(task: Task, spec: Mapping[str, Any], splits: Splits, view: View) -> Iterator[Cell]:
     """Every (repeat, fold, draw) of a prediction table.
 
-    ``spec`` has ``n_labels``, ``draws`` and, for a fine-tuned reader, ``first_draw``. All draws of 'all' are
-    the same training subjects, so that only the first is done.
+    ``spec`` has ``n_labels``, ``draws``, ``fold`` (the only fold, counted over all repeats; -1 for every one) and, for
+    a reader that is trained, ``first_draw``. All draws of 'all' are the same training subjects, so that only the first
+    is done.
 
     Raises
     ------
@@ -153,6 +177,7 @@ def cells(task: Task, spec: Mapping[str, Any], splits: Splits, view: View) -> It
                 f"{splits.path}: subject '{unknown[0]}' is not in view {view.folder}; split again"
             )
         found = np.array([position[subject] for subject in subjects], dtype=np.int64)
+        found = found if task.place is None else np.sort(task.place[found])
         if not len(task.rows(found)) or np.isnan(task.y[task.rows(found)]).any():
             raise UserError(f"{splits.path}: task '{task.name}' has subjects without a label; split again")
         return found
@@ -160,9 +185,13 @@ def cells(task: Task, spec: Mapping[str, Any], splits: Splits, view: View) -> It
     first = int(spec.get("first_draw", 0))
     n_labels = spec["n_labels"] if spec["n_labels"] == "all" else int(spec["n_labels"])
     draws = range(first, first + (1 if n_labels == "all" else int(spec["draws"])))
+    folds, only = splits.folds(task.name), int(spec["fold"])
     for repeat in range(splits.repeats(task.name)):
-        for fold in range(splits.folds(task.name)):
+        for fold in range(folds):
+            number = repeat * folds + fold
+            if only not in (-1, number):
+                continue
             test = indices(splits.test(task.name, repeat, fold))
             for draw in draws:
                 train = indices(splits.train(task.name, repeat, fold, draw, n_labels))
-                yield Cell(repeat, fold, draw, train, test)
+                yield Cell(repeat, fold, draw, train, test, number)

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transferscale.scaling.gains.bootstrap import column_weights, subject_weights, unit_weights
+from transferscale.scaling.gains.bootstrap import (
+    column_variance,
+    column_weights,
+    crossed,
+    subject_weights,
+    unit_weights,
+)
 
 
 @settings(max_examples=20, deadline=None)
@@ -49,3 +55,40 @@ def test_the_same_units_get_the_same_resamples() -> None:
     three = column_weights(np.array([0, 1, 2]), np.array([0, 0, 0]), 40)
     other = column_weights(np.array([5, 6, 7]), np.array([1, 1, 1]), 40)
     assert (three == other).all()
+
+
+@pytest.mark.parametrize(
+    ("of_draw", "of_seed", "of_pair"), [(1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0)]
+)
+def test_the_variance_over_columns_counts_draws_seeds_and_their_pairs_once(
+    of_draw: float, of_seed: float, of_pair: float
+) -> None:
+    rng = np.random.default_rng(2)
+    draw, seed = np.repeat(np.arange(12), 10), np.tile(np.arange(10), 12)
+    told, means = [], []
+    for _ in range(1500):
+        parts = of_draw * rng.standard_normal(12)[draw] + of_seed * rng.standard_normal(10)[seed]
+        point = parts + of_pair * rng.standard_normal(120)
+        told.append(column_variance(point, draw, seed))
+        means.append(point.mean())
+    # At least the larger of two parts: with nothing but pairs, two draws of what is to be estimated.
+    assert 0.9 <= np.mean(told) / np.var(means) <= (1.4 if (of_draw, of_seed) == (0.0, 0.0) else 1.1)
+
+
+def test_one_draw_or_seed_has_no_variance_and_repeats_are_averaged() -> None:
+    point, one = np.array([1.0, 2.0, 4.0]), np.zeros(3, dtype=np.int64)
+    own = pytest.approx(point.var(ddof=1) / 3)
+    assert column_variance(point, one, one) == 0
+    assert column_variance(point, np.arange(3), one) == own
+    assert column_variance(point, np.arange(3), np.arange(3)) == own
+    twice = np.concatenate([point - 1, point + 1])
+    assert column_variance(twice, np.tile(np.arange(3), 2), np.tile(one, 2)) == own
+
+
+def test_the_crossed_variance_is_that_of_subjects_and_that_of_columns() -> None:
+    rng = np.random.default_rng(4)
+    draw, seed = np.repeat(np.arange(5), 3), np.tile(np.arange(3), 5)
+    point = rng.standard_normal(15)
+    resampled = point + rng.standard_normal((2000, 1)) + rng.standard_normal((2000, 15))
+    wanted = resampled.mean(1).var() + column_variance(point, draw, seed)
+    assert crossed(resampled, point, draw, seed).var() == pytest.approx(wanted)

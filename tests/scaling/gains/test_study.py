@@ -13,7 +13,7 @@ from transferscale.scaling.gains.pairs import paired
 from transferscale.scaling.gains.scores import evaluate
 from transferscale.scaling.gains.study import run
 from transferscale.scaling.gains.study_cells import read_cells
-from transferscale.study.grid import Cell as GridCell
+from transferscale.study.cells import Cell as GridCell
 from transferscale.study.load import load_study
 from transferscale.study.study import Study
 from transferscale.tables import read_table, write_table
@@ -25,11 +25,11 @@ ROOT = Path(__file__).parents[3]
 # The primary claim of the study below.
 GOLDEN = {
     "arm_value": 0.9966666666666667,
-    "detectable_before": 0.2607952729250987,
-    "detectable": 0.26479087015240566,
+    "detectable_before": 0.2598721637820665,
+    "detectable": 0.26376059549706576,
     "estimate": 0.2450000000000001,
-    "low": 0.07944084503567972,
-    "high": 0.44751460683086774,
+    "low": 0.08009034075757529,
+    "high": 0.4467319645494593,
     "p_holm": 0.001999000499750125,
     "nb_low": -0.08495502281940079,
     "nb_high": 0.5780105783749563,
@@ -128,8 +128,10 @@ def test_every_video_cell_meets_its_own_reference_and_the_classical_baselines(ta
 def test_every_cell_is_scored_on_every_subject(tables: tuple) -> None:
     scores = tables[1]
     # (2 video + 2 random + 3 baselines) x 3 labels x 3 tasks x 2 metrics, and full: 2 x 3 x 2 tasks x 2
-    # metrics
-    assert len(scores) == 7 * 3 * 3 * 2 + 2 * 3 * 2 * 2
+    # metrics; brier and ece of the one task that has probabilities besides
+    assert len(scores) == 7 * 3 * 3 * 2 + 2 * 3 * 2 * 2 + (7 * 3 + 2 * 3) * 2
+    calibrated = {row["task"] for row in scores if row["metric"] in ("brier", "ece")}
+    assert calibrated == {"group"}
     assert {row["n_subjects"] for row in scores} == {40}
     full = [r for r in scores if r["read_out"] == "full" and r["n_labels"] == "16"]
     assert {(r["n_seeds"], r["n_draws"]) for r in full} == {(3, 3)}
@@ -194,7 +196,7 @@ def test_golden_numbers_change_only_with_the_version(tables: tuple) -> None:
     assert {key: row[key] for key in GOLDEN} == pytest.approx(GOLDEN, rel=1e-6), (
         "numbers moved: raise STAGE_VERSION"
     )
-    assert STAGE_VERSION["scaling gain"] == 2
+    assert STAGE_VERSION["scaling gain"] == 3
 
 
 def _population_gain(gain: float) -> float:
@@ -225,3 +227,15 @@ def test_the_interval_covers_a_planted_gain_and_the_cross_check_is_the_more_caut
     assert 0.85 <= np.mean(errors) / np.std(estimates) <= 1.4
     if gain == 0:
         assert verdicts.count("helps") / trials <= 0.06
+
+
+def test_permuted_labels_pass_for_no_result(study: Study, tables: tuple, tmp_path: Path) -> None:
+    rows = [{**row, "condition": "permuted"} for row in read_table(tables[0], "predictions").to_pylist()]
+    paths = [tmp_path / name for name in ("p.parquet", "s.parquet", "g.parquet")]
+    write_table(paths[0], "predictions", rows)
+    with pytest.raises(UserError, match="no prediction under the condition 'clean'"):
+        run(study, *paths)
+    transfer = study.transfer.model_copy(update={"permute_labels": 5})
+    run(study.model_copy(update={"transfer": transfer}), *paths)
+    warnings = read_table(paths[2], "gains")["warnings"].to_pylist()
+    assert {warning[0][:20] for warning in warnings} == {"LABELS ARE PERMUTED "}

@@ -3,6 +3,7 @@
 import click
 
 from transferscale.cli.options import Stage
+from transferscale.cli.scaling.behaviour import behaviour
 from transferscale.cli.scaling.compare import compare
 from transferscale.cli.scaling.fit import fit
 from transferscale.cli.scaling.gain import gain
@@ -31,5 +32,6 @@ for verb in (
     curves,
     predict,
     hindsight,
+    behaviour,
 ):
     scaling.add_command(verb)

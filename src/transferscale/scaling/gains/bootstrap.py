@@ -70,14 +70,14 @@ def column_weights(draw: Ints, seed: Ints, resamples: int) -> Reals:
     return weights / total
 
 
-def crossed(resampled: Reals, point: Reals, weights: Reals) -> Reals:
-    """Mean over columns in every resample of subjects and columns, shape (resamples,).
+def crossed(resampled: Reals, point: Reals, draw: Ints, seed: Ints) -> Reals:
+    """Mean over columns in every resample of subjects, draws and seeds, shape (resamples,).
 
-    Resampling both at once counts the part of the variance that belongs to neither alone (one subject in one
-    column) three times (Owen 2007, the pigeonhole bootstrap). The deviations are shrunk to the sum of the
-    variances of resampling subjects alone and columns alone, which counts it twice: as in two-way clustered
-    standard errors, the term that would have to be subtracted is left in, because a few seeds estimate their
-    own variance poorly.
+    Resampling all at once counts the part of the variance that belongs to no one alone (one subject in one column, one
+    draw with one seed) several times over (Owen 2007, the pigeonhole bootstrap). The deviations are shrunk to the
+    variance of resampling subjects alone plus :func:`column_variance`. What belongs to one subject in one column is
+    still counted twice: as in two-way clustered standard errors without the last term, which is left in because a few
+    seeds estimate their own variance poorly.
 
     Parameters
     ----------
@@ -85,14 +85,43 @@ def crossed(resampled: Reals, point: Reals, weights: Reals) -> Reals:
         Metric of every column in every resample of the subjects, shape (resamples, columns).
     point
         Metric of every column with every subject once, shape (columns,).
-    weights
-        Weights of the columns, shape (resamples, columns).
+    draw, seed
+        Label draw and seed of each column, shape (columns,).
     """
-    both: Reals = np.einsum("bj,bj->b", weights, resampled)
-    subjects, columns = resampled.mean(1).var(), (weights @ point).var()
+    both: Reals = np.einsum("bj,bj->b", column_weights(draw, seed, len(resampled)), resampled)
     total = both.var()
     if total <= 0:
         return both
+    wanted = resampled.mean(1).var() + column_variance(point, draw, seed)
     centre = both.mean()
-    shrunk: Reals = centre + (both - centre) * np.sqrt(min(subjects + columns, total) / total)
+    shrunk: Reals = centre + (both - centre) * np.sqrt(min(wanted, total) / total)
     return shrunk
+
+
+def column_variance(point: Reals, draw: Ints, seed: Ints) -> float:
+    """Variance of the mean over columns for new draws and seeds.
+
+    Where every draw was run with every seed it is that of the draws' means and that of the seeds' means, less what both
+    hold, the variance among their pairs (Cameron, Gelbach and Miller 2011, two-way clustering), and at least the larger
+    of the two. Where draws and seeds vary together it is that of their pairs. One draw or seed has no variance.
+
+    Parameters
+    ----------
+    point, draw, seed
+        (columns,); columns that differ by their repeat alone are averaged.
+    """
+    draws, draw_at = np.unique(draw, return_inverse=True)
+    seeds, seed_at = np.unique(seed, return_inverse=True)
+    _, pair_at = np.unique(draw_at * len(seeds) + seed_at, return_inverse=True)
+    pairs = _of_mean(point, pair_at)
+    if pair_at.max() + 1 < len(draws) * len(seeds):
+        return pairs
+    by_draw, by_seed = _of_mean(point, draw_at), _of_mean(point, seed_at)
+    return max(by_draw + by_seed - pairs, by_draw, by_seed)
+
+
+def _of_mean(point: Reals, unit: Ints) -> float:
+    """Variance of the mean of units, each the mean of its columns."""
+    count = np.bincount(unit)
+    means = np.bincount(unit, weights=point) / count
+    return float(means.var(ddof=1) / len(means)) if len(means) > 1 else 0.0

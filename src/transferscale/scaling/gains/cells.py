@@ -26,6 +26,7 @@ class Arrays(TypedDict):
     score: Reals
     fold: Ints
     fold_names: tuple[str, ...]
+    probability: Reals | None
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Cell:
         Shapes (rows, columns), (rows, classes, columns; no class for regression) and (rows, columns).
     fold_names
         Name of each fold, where folds are named; ``fold`` indexes it.
+    probability
+        Probability of each class, shape (rows, classes, columns); None where the table has none.
     """
 
     task: str
@@ -69,6 +72,7 @@ class Cell:
     score: Reals
     fold: Ints
     fold_names: tuple[str, ...] = ()
+    probability: Reals | None = None
 
     @property
     def population(self) -> str:
@@ -96,7 +100,7 @@ class Rows:
 
     ``subject`` and ``family`` hold codes in the order of the names, ``subject_names`` the name of every code of
     ``subject``; ``places`` are the codes that tell the rows of one subject apart (session, run, window);
-    ``columns`` (rows, 3) holds repeat, draw and seed; ``score`` is (rows, classes).
+    ``columns`` (rows, 3) holds repeat, draw and seed; ``score`` and ``probability`` are (rows, classes).
     """
 
     subject: Ints
@@ -109,6 +113,7 @@ class Rows:
     predicted: Reals
     score: Reals
     fold_names: tuple[str, ...] = ()
+    probability: Reals | None = None
 
 
 def arrays(rows: Rows, n_labels: str, where: str, hint: str = "") -> Arrays:
@@ -170,6 +175,7 @@ def arrays(rows: Rows, n_labels: str, where: str, hint: str = "") -> Arrays:
         score=np.moveaxis(grid(rows.score), 1, 2),
         fold=grid(rows.fold),
         fold_names=rows.fold_names,
+        probability=None if rows.probability is None else np.moveaxis(grid(rows.probability), 1, 2),
     )
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from transferscale.errors import UserError
-from transferscale.scaling.gains.bootstrap import column_weights, crossed
+from transferscale.scaling.gains.bootstrap import crossed
 from transferscale.scaling.gains.cells import Cell
 from transferscale.scaling.gains.scores import Evaluation
 from transferscale.scaling.metrics import Ints, Reals
@@ -50,7 +50,8 @@ class Pair:
         return crossed(
             self.arm.resampled[:, self.kept] - self.reference.resampled[:, self.partner],
             self.arm.point[self.kept] - self.reference.point[self.partner],
-            column_weights(columns[:, 1], columns[:, 2], len(self.arm.resampled)),
+            columns[:, 1],
+            columns[:, 2],
         )
 
     @cached_property

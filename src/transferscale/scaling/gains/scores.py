@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from transferscale.errors import UserError
 from transferscale.scaling import metrics
-from transferscale.scaling.gains.bootstrap import RESAMPLES, column_weights, crossed, subject_weights
+from transferscale.scaling.gains.bootstrap import RESAMPLES, crossed, subject_weights
 from transferscale.scaling.gains.cells import Cell
 from transferscale.scaling.metrics import Ints, Reals
 
@@ -33,11 +33,6 @@ class Evaluation(Generic[AnyCell]):
     point: Reals
     resampled: Reals
 
-    @cached_property
-    def weights(self) -> Reals:
-        """Weights of the columns in every resample, shape (resamples, columns)."""
-        return column_weights(self.cell.columns[:, 1], self.cell.columns[:, 2], len(self.resampled))
-
     @property
     def value(self) -> float:
         """Mean over columns."""
@@ -46,7 +41,7 @@ class Evaluation(Generic[AnyCell]):
     @cached_property
     def values(self) -> Reals:
         """The same in every resample, shape (resamples,)."""
-        return crossed(self.resampled, self.point, self.weights)
+        return crossed(self.resampled, self.point, self.cell.columns[:, 1], self.cell.columns[:, 2])
 
     @cached_property
     def interval(self) -> tuple[float, float]:
@@ -64,10 +59,13 @@ class Evaluation(Generic[AnyCell]):
         return _by_fold(self.cell, self.metric)
 
 
-def evaluate(cell: OneCell, metric: str, resamples: int = RESAMPLES) -> Evaluation[OneCell]:
+def evaluate(
+    cell: OneCell, metric: str, resamples: int = RESAMPLES, weights: Reals | None = None
+) -> Evaluation[OneCell]:
     """Score one cell: the metric of every column, and in every resample of the test subjects.
 
-    The resamples of subjects depend on the task alone, so that any two cells of a task are paired.
+    The resamples of subjects depend on the task alone, so that any two cells of a task are paired; who pairs cells of
+    several tasks gives the ``weights`` of their subjects, shape (resamples, subjects).
 
     Raises
     ------
@@ -81,10 +79,8 @@ def evaluate(cell: OneCell, metric: str, resamples: int = RESAMPLES) -> Evaluati
             f"{metric} needs {needs}"
         )
     subjects = len(cell.subjects)
-    stratum = np.zeros(subjects, dtype=np.int64)
-    if cell.kind == "classification":
-        stratum[cell.subject_of] = cell.truth.astype(np.int64)
-    weights = subject_weights(cell.family, stratum, resamples, cell.population)
+    if weights is None:
+        weights = subject_weights(cell.family, strata(cell), resamples, cell.population)
     values = _metric(cell, metric, np.concatenate([np.ones((1, subjects)), weights]))
     if not np.isfinite(values[0]).all():
         raise UserError(
@@ -94,11 +90,21 @@ def evaluate(cell: OneCell, metric: str, resamples: int = RESAMPLES) -> Evaluati
     return Evaluation(cell, metric, values[0], values[1:])
 
 
+def strata(cell: Cell) -> Ints:
+    """What subjects are resampled within (subjects,): their class, in tasks that have classes of subjects."""
+    stratum = np.zeros(len(cell.subjects), dtype=np.int64)
+    if cell.kind == "classification":
+        stratum[cell.subject_of] = cell.truth.astype(np.int64)
+    return stratum
+
+
 def _metric(cell: Cell, metric: str, weights: Reals) -> Reals:
     """The metric with each subject weighted, shape (resamples, columns)."""
     # The unit is the subject: the windows of one share its weight.
     windows = np.bincount(cell.subject_of, minlength=len(cell.subjects))
     of_row = (weights / windows)[:, cell.subject_of]
+    if metric in metrics.CALIBRATION:
+        return _calibration(cell, metric, of_row)
     score, predicted = cell.score, cell.predicted
     if metric == "auroc":
         score = np.where(_mute(cell, score), 0.0, score)
@@ -120,6 +126,13 @@ def _of_rows(metric: str, truth: Reals, predicted: Reals, score: Reals, weights:
     if metric == "r2":
         return metrics.r2(truth, predicted, weights)
     raise ValueError(f"unknown metric '{metric}'")
+
+
+def _calibration(cell: Cell, metric: str, weights: Reals) -> Reals:
+    if cell.probability is None:
+        raise UserError(f"{cell.where}: {metric} of {cell.who} needs probabilities, and its table has none")
+    scored = metrics.brier if metric == "brier" else metrics.ece
+    return scored(cell.truth.astype(np.int64), cell.probability, weights)
 
 
 def _by_fold(cell: Cell, metric: str) -> Reals:

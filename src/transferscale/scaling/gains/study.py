@@ -1,7 +1,8 @@
-"""The scores and gains of a study: every video cell against each of its references.
+"""The scores and gains of a study: every pretrained cell against each of its references.
 
-A frozen read-out is compared with random weights of the same depth, a trained one with training from scratch
-at the same depth, and both with the classical baselines.
+Whatever was pretrained is compared with the same network without pretraining (``START``) and with the classical
+baselines; video also with what was pretrained otherwise, at the same depth and rung: on control corpora and on
+recordings.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,12 +17,20 @@ from transferscale.scaling.gains.comparison import compare as compare_pair
 from transferscale.scaling.gains.scores import Evaluation, evaluate
 from transferscale.scaling.gains.study_cells import StudyCell, metrics_of, read_cells, score_rows
 from transferscale.scaling.gains.verdict import holm
-from transferscale.study.grid import Reader
+from transferscale.scaling.metrics import CALIBRATION
+from transferscale.study.corpus import CONTROLS
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
+from transferscale.study.transfer import START
 from transferscale.study.verdict import Claim
 from transferscale.tables import write_table
 
-CLASSICAL = ("connectivity", "raw:linear")
+CLASSICAL = ("connectivity", "tangent", "raw:linear", "confounds")
+# What an arm is compared with beside: other pretraining at the same place of the ladder.
+AGAINST = {
+    "video": (*(f"control:{name}" for name in CONTROLS), "fmri", "video+fmri"),
+    "video+fmri": ("fmri",),
+}
 
 Scored = Evaluation[StudyCell]
 
@@ -38,15 +47,17 @@ def run(
     ``tell`` gets the sentences of :func:`beforehand` before any arm is scored.
     """
     watch = Stopwatch()
-    cells = read_cells(predictions)
+    cells = read_cells(predictions, "permuted" if study.transfer.null else "clean")
     # References first: what can be detected is said before an arm is looked at.
-    arms = [cell for cell in cells if cell.arm == "video"]
-    evaluations = _evaluate(study, [cell for cell in cells if cell.arm != "video"])
+    arms = [cell for cell in cells if cell.reader.pretrained]
+    evaluations = _evaluate(study, [cell for cell in cells if not cell.reader.pretrained])
     for sentence in beforehand(study, arms, evaluations):
         tell(sentence)
     evaluations = sorted([*evaluations, *_evaluate(study, arms)], key=lambda e: e.cell.key)
     found = compare(study, evaluations)
-    write_table(scores, "scores", score_rows(evaluations))
+    # Scored, not compared: a gain is in what is better when it is higher.
+    calibrated = [evaluate(cell, one) for cell in cells if cell.probability is not None for one in CALIBRATION]
+    write_table(scores, "scores", score_rows(sorted([*evaluations, *calibrated], key=lambda e: e.cell.key)))
     write_table(gains, "gains", found)
     facts = {"resamples": RESAMPLES, "cells": len(evaluations), "comparisons": len(found)}
     write_provenance(scores, watch, **facts)
@@ -74,7 +85,7 @@ def beforehand(study: Study, arms: Iterable[StudyCell], references: Iterable[Sco
 
 
 def compare(study: Study, evaluations: Iterable[Scored]) -> list[dict[str, Any]]:
-    """Rows of the `gains` table: every video cell against each of its references.
+    """Rows of the `gains` table: every pretrained cell against each of its references.
 
     Raises
     ------
@@ -83,8 +94,8 @@ def compare(study: Study, evaluations: Iterable[Scored]) -> list[dict[str, Any]]
     """
     book = _Book(evaluations)
     rows = []
-    for arm in book.of_arm("video"):
-        for reference, group, read_out in _references(arm.cell):
+    for arm in book.pretrained():
+        for reference, group, read_out in [*_references(arm.cell), *book.rivals(arm)]:
             other = book.get(arm, group, read_out, arm.cell.n_labels)
             if other is not None:
                 rows.append(_row(study, arm, other, book.curve(arm, group, read_out), reference))
@@ -98,14 +109,18 @@ def compare(study: Study, evaluations: Iterable[Scored]) -> list[dict[str, Any]]
         row["p_holm"] = p
     for row in rows:
         row["words"] = in_words(row, len(primary))
+        row["warnings"] = [*([study.transfer.null] if study.transfer.null else []), *row["warnings"]]
     return rows
 
 
 def _references(cell: StudyCell) -> list[tuple[str, str, str]]:
-    """(arm, reader group, read-out) of what a video cell is compared with."""
-    own = "random" if cell.read_out == "ridge" else "scratch"
+    """(arm, reader group, read-out) of what a pretrained cell is compared with that was not pretrained."""
+    classical = [(arm, Reader(arm).group, "ridge") for arm in CLASSICAL]
+    if not cell.reader.family:
+        return classical
+    own = START[cell.read_out]
     group = Reader(own, family=cell.reader.family, depth=cell.reader.depth, seed=0).group
-    return [(own, group, cell.read_out), *((arm, Reader(arm).group, "ridge") for arm in CLASSICAL)]
+    return [(own, group, cell.read_out), *classical]
 
 
 def _row(study: Study, arm: Scored, other: Scored, curve: list[Scored], reference: str) -> dict[str, Any]:
@@ -166,9 +181,19 @@ class _Book:
         for e in sorted(self.all, key=lambda e: e.cell.n_train):
             self.curves.setdefault((*e.cell.key[:-1], e.metric), []).append(e)
 
-    def of_arm(self, arm: str) -> list[Scored]:
-        """Evaluations of one arm."""
-        return [e for e in self.all if e.cell.arm == arm]
+    def pretrained(self) -> list[Scored]:
+        """Evaluations of what was pretrained."""
+        return [e for e in self.all if e.cell.reader.pretrained]
+
+    def rivals(self, arm: Scored) -> list[tuple[str, str, str]]:
+        """(arm, reader group, read-out) of what was pretrained otherwise, at the same place of the ladder."""
+        place = _place(arm.cell)
+        found = {
+            e.cell.arm: e.cell.reader_group
+            for e in self.pretrained()
+            if _place(e.cell) == place and e.cell.arm in AGAINST.get(arm.cell.arm, ())
+        }
+        return [(name, group, arm.cell.read_out) for name, group in sorted(found.items())]
 
     def get(self, like: Scored, group: str, read_out: str, n_labels: str) -> Scored | None:
         """The evaluation of another reader on the same task and metric."""
@@ -177,3 +202,10 @@ class _Book:
     def curve(self, like: Scored, group: str, read_out: str) -> list[Scored]:
         """Label curve of a reader on the same task and metric, by rising number of subjects."""
         return self.curves[like.cell.dataset, like.cell.task, read_out, group, like.metric]
+
+
+def _place(cell: StudyCell) -> tuple[str, ...]:
+    """What two cells share that differ in what was pretrained on alone."""
+    reader = cell.reader
+    shape = (reader.family, str(reader.depth), str(reader.rung), reader.objective)
+    return (cell.dataset, cell.task, cell.read_out, cell.n_labels, *shape)

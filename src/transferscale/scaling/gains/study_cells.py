@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transferscale.errors import UserError
+from transferscale.partitions import read_part
 from transferscale.scaling import metrics
 from transferscale.scaling.gains.cells import Cell, Rows, arrays, combine
 from transferscale.scaling.gains.scores import Evaluation
 from transferscale.scaling.metrics import Ints, Reals
-from transferscale.study.grid import Reader
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
-from transferscale.tables import read_table
 
 CELL_TEXTS = ("dataset", "task", "kind", "view", "reader_id", "read_out", "n_labels")
 ROW_TEXTS = ("subject", "family_group", "session", "run")
@@ -78,8 +78,8 @@ class StudyCell(Cell):
         return self.dataset, self.task, self.read_out, self.reader_group, self.n_labels
 
 
-def read_cells(predictions: Path) -> list[StudyCell]:
-    """Cells of a predictions table, clean conditions only, sorted by their key.
+def read_cells(predictions: Path, condition: str = "clean") -> list[StudyCell]:
+    """Cells of a predictions table under one condition, sorted by their key.
 
     Raises
     ------
@@ -87,13 +87,18 @@ def read_cells(predictions: Path) -> list[StudyCell]:
         If a subject is missing in, or tested twice in, one column of a cell, or its truth differs between
         columns.
     """
-    table = read_table(predictions, "predictions")
-    table = table.filter(pc.equal(table["condition"], "clean"))
+    table = read_part(predictions, "curves", "predictions")
+    table = table.filter(pc.equal(table["condition"], condition))
     if not table.num_rows:
-        raise UserError(f"{predictions}: no prediction under the condition 'clean'")
+        raise UserError(f"{predictions}: no prediction under the condition '{condition}'")
+    return cells_of(table, predictions)
+
+
+def cells_of(table: pa.Table, predictions: Path) -> list[StudyCell]:
+    """Cells of rows of a predictions table under one condition and severity, as of :func:`read_cells`."""
     text = {name: _encode(table[name]) for name in (*CELL_TEXTS, *ROW_TEXTS)}
     number = {name: table[name].to_numpy() for name in NUMBERS}
-    scores = _Lists(table["y_score"])
+    scores, probabilities = _Lists(table["y_score"], "y_score"), _Lists(table["y_prob"], "y_prob")
     readers = [Reader.parse(name) for name in text["reader_id"][1]]
     groups = sorted({reader.group for reader in readers})
     group_of_reader = np.array([groups.index(reader.group) for reader in readers])
@@ -103,7 +108,7 @@ def read_cells(predictions: Path) -> list[StudyCell]:
     for rows in _split(cell_of):
         reader = readers[int(text["reader_id"][0][rows[0]])]
         names = {name: values[int(codes[rows[0]])] for name, (codes, values) in text.items()}
-        cells.append(_cell(predictions, rows, names, reader, text, number, scores))
+        cells.append(_cell(predictions, rows, names, reader, text, number, scores, probabilities))
     return sorted(cells, key=lambda cell: cell.key)
 
 
@@ -115,10 +120,12 @@ def _cell(
     text: dict[str, tuple[Ints, list[str]]],
     number: dict[str, npt.NDArray[Any]],
     scores: "_Lists",
+    probabilities: "_Lists",
 ) -> StudyCell:
     where = f"{path}: {names['dataset']}/{names['task']}, {reader.group}, {names['read_out']}"
     where += f", n = {names['n_labels']}"
     columns = np.stack([number[name][rows] for name in ("repeat", "draw", "seed")], 1).astype(np.int64)
+    probability = probabilities.rows(rows, where)
     own = Rows(
         subject=text["subject"][0][rows],
         subject_names=text["subject"][1],
@@ -129,11 +136,12 @@ def _cell(
         truth=number["y_true"][rows],
         predicted=number["y_pred"][rows],
         score=scores.rows(rows, where),
+        probability=probability if probability.shape[1] else None,
     )
     return StudyCell(
         **arrays(own, names["n_labels"], where),
         **{key: names[key] for key in ("dataset", "task", "kind", "view", "read_out", "n_labels")},
-        arm=reader.arm,
+        arm=reader.arm_name,
         reader=reader,
         n_train=float(number["n_train"][rows].mean()),
     )
@@ -169,7 +177,8 @@ def score_rows(evaluations: Iterable[Evaluation[StudyCell]]) -> list[dict[str, A
 class _Lists:
     """A list column as one flat array with offsets."""
 
-    def __init__(self, column: pa.ChunkedArray) -> None:
+    def __init__(self, column: pa.ChunkedArray, name: str) -> None:
+        self.name = name
         lists = column.combine_chunks()
         self.length = (
             pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -182,7 +191,7 @@ class _Lists:
         length = self.length[rows]
         if (length != length[0]).any():
             raise UserError(
-                f"{where}: y_score has {length.min()} values in one row and {length.max()} in another"
+                f"{where}: {self.name} has {length.min()} values in one row and {length.max()} in another"
             )
         values: Reals = self.flat[self.start[rows][:, None] + np.arange(length[0])]
         return values

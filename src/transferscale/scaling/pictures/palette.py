@@ -21,6 +21,10 @@ ARMS: dict[str, Colour] = {
     "spectrum": ("#8a6d00", "#d9c04a"),
     "drift": ("#5b4bb0", "#a79bf0"),
     "dummy": ("#6e6e6e", "#a0a0a0"),
+    "control": ("#7a6a00", "#c9b83a"),
+    "fmri": ("#b3123f", "#f47a99"),
+    "video+fmri": ("#6b2fa8", "#c39af0"),
+    "hub": ("#006f8a", "#4cc3dd"),
 }
 SERIES: tuple[Colour, ...] = tuple(
     ARMS[name] for name in ("video", "scratch", "connectivity", "raw:linear", "drift", "random", "dummy")

@@ -1,5 +1,6 @@
 """Plans for a study: its scores joined to the FLOPs of its checkpoints."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from transferscale.scaling.plans.cost import Rate, given_rate, measured_rate, pr
 from transferscale.scaling.plans.plan import Plan, plan
 from transferscale.scaling.plans.target import target_of
 from transferscale.scaling.plans.ways import Question, Runs
-from transferscale.study.grid import Reader
 from transferscale.study.plan import PlanFor
+from transferscale.study.reader import Reader
 from transferscale.study.study import Study
 from transferscale.tables import read_table
 
@@ -20,6 +21,8 @@ Rows = Sequence[Mapping[str, Any]]
 
 # Arms that tell what a score is worth, and are no way to reach one.
 NO_WAY = ("dummy", "drift", "confounds")
+# Arms that are beside the question of a plan: spoiled or less video, and recordings, whose cost is of another kind.
+BESIDE = re.compile(r"control:.+|video:.+|fmri|video\+fmri")
 SAME_SUBJECTS = (
     "the scores of a study share their test subjects: intervals are for new pretraining runs, not for new "
     "test subjects"
@@ -131,7 +134,7 @@ def _runs(
     arms: dict[str, list[tuple[float, float, float, str]]] = {}
     for row in rows:
         arm, group = row["arm"], row["reader_group"]
-        if arm in NO_WAY or arm.startswith("control"):
+        if arm in NO_WAY or BESIDE.fullmatch(arm):
             continue
         cluster, flops = group, 0.0
         if row["rung"]:

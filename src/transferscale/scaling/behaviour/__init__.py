@@ -1,0 +1,1 @@
+"""How scores change under corruption, attack, at other sites and datasets, and while other tasks are learned."""

@@ -1,0 +1,1 @@
+"""Behaviour beyond accuracy: corrupted and attacked recordings, other sites and datasets, one task after another."""
