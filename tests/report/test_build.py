@@ -413,3 +413,14 @@ def test_numbers_and_reasons_are_told_plainly() -> None:
         "1e-05",
     ]
     assert reasons(["b", "a", "b", None]) == [("b", 2), ("a", 1), ("no reason given", 1)]
+
+
+def test_a_study_on_permuted_labels_begins_with_the_words(study: Study, tmp_path: Path) -> None:
+    transfer = study.transfer.model_copy(update={"permute_labels": 5})
+    build(study.model_copy(update={"transfer": transfer}), tmp_path / "report")
+    page = without_programs((tmp_path / "report" / "index.html").read_text(encoding="utf-8"))
+    body = re.sub(r"<[^>]+>", " ", page.partition("<body>")[2])
+    assert body.split()[:3] == ["LABELS", "ARE", "PERMUTED"]
+    assert (tmp_path / "report" / "verdict.txt").read_text().startswith("LABELS ARE PERMUTED")
+    # The known answer is not one of permuted labels, and is not asked for.
+    assert json.loads((tmp_path / "report" / "verdict.json").read_text())["known_answers"] == []
