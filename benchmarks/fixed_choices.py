@@ -103,7 +103,7 @@ def study_of(results: str) -> Study:
     content = read_yaml("config/studies/relative.yaml")
     middling = next(entry for entry in content["datasets"] if entry["dataset"] == "middling")
     content |= {"study": "choices", "results": results, "datasets": ["config/datasets/demo.yaml", middling]}
-    content["verdict"][0]["dataset"] = "middling"
+    del content["behaviour"]  # asks of the other datasets
     return load_study(content)
 
 

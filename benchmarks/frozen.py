@@ -4,8 +4,8 @@
 
 Runs the real study (config/studies/pixar-cut.yaml) through the workflow with frozen read-outs, one depth and three
 seeds, and changes one thing at a time: the objective, the corpus and its control corpora, the input normalisation, the
-size, the length of pretraining. Every row is the `gains` table's own: video against random weights and against
-raw:linear on the same test subjects, folds and draws, with its paired 95 % interval.
+size, the length of pretraining. Every row is the `gains` table's own: video against random weights, against raw:linear
+and against the same on smoothed windows, on the same test subjects, folds and draws, with the paired 95 % interval.
 """
 
 import argparse
@@ -46,7 +46,10 @@ def base(data_root: Path, results: Path) -> dict[str, Any]:
         vit={"depths": [DEPTH], "seeds": SEEDS}, budgets={"first": CLIPS, "ratio": 2, "rungs": 1}
     )
     study["transfer"].update(
-        labels=LABELS, draws=10, baselines=["connectivity", "raw:linear", "dummy"], read_outs={"ridge": {}}
+        labels=LABELS,
+        draws=10,
+        baselines=["connectivity", "raw:linear", "smooth", "dummy"],
+        read_outs={"ridge": {}},
     )
     return study
 
@@ -107,11 +110,10 @@ def table(task: str, found: dict[str, list[dict[str, Any]]]) -> list[str]:
         for arm in dict.fromkeys(r["arm"] for r in own):
             if (arm != "video") != (name == "control corpora"):
                 continue
-            for reference in ("random", "raw:linear"):
+            for reference in ("random", "raw:linear", "smooth"):
                 cells = {
-                    r[
-                        "n_labels"
-                    ]: f"{r['arm_value']:.2f} ({r['estimate']:+.3f}, {r['low']:+.3f} to {r['high']:+.3f})"
+                    r["n_labels"]: f"{r['arm_value']:.3f} against {r['reference_value']:.3f} "
+                    f"({r['estimate']:+.3f}, {r['low']:+.3f} to {r['high']:+.3f})"
                     for r in own
                     if (r["arm"], r["reference"]) == (arm, reference)
                 }
@@ -139,7 +141,7 @@ def main() -> None:
         "",
         heading("--data-root PATH"),
         "",
-        f"Score of the arm, and in brackets its gain over the reference with the paired 95 % interval. Frozen ridge "
+        f"Score of the arm and of the reference, and in brackets the gain with its paired 95 % interval. Frozen ridge "
         f"read-out, {SEEDS} seeds, 10 label draws, 5 folds, 77 people. These rows are exploratory: many, and not "
         "corrected for each other.",
         "",

@@ -1,9 +1,10 @@
-"""What networks and budgets scored at every difficulty of a study of relative scaling, as a table.
+"""What networks and budgets scored as one number of a study of relative scaling rises, as a table.
 
-    python -m benchmarks.relative results/relative --task state --out state.csv
+    python -m benchmarks.relative results/relative --task state --factor states --out state.csv
 
-A row a checkpoint and label count of arm `video`, frozen: difficulty (`states` of the dataset's simulation for `state`,
-`latents` for `mixture`), snr, FLOPs and parameters of the checkpoint, labelled people, and the score. It is what
+A row a checkpoint and label count of arm `video`, frozen, of the dataset of the study's first claim and of those whose
+simulation differs from it in the factor alone: difficulty (the factor's value; for `snr` a higher one is easier), FLOPs
+and parameters of the checkpoint, labelled people, and the score, a mean over the seeds of the network. It is what
 `transferscale scaling relative` reads.
 """
 
@@ -16,23 +17,50 @@ from typing import Any
 from transferscale.artefacts import atomic
 from transferscale.errors import UserError, nearest
 from transferscale.study.load import load_study
+from transferscale.study.study import Study
 from transferscale.tables import read_table
 
-# What makes a task harder.
-DIFFICULTY = {"state": "states", "mixture": "latents"}
+# Numbers of a simulation that make a task harder or easier.
+FACTORS = ("states", "latents", "snr")
 
 
-def rows(folder: Path, task: str) -> list[dict[str, Any]]:
+def of_factor(study: Study, factor: str) -> dict[str, float]:
+    """Datasets that differ from that of the first claim in a factor alone, itself among them, and their value of it.
+
+    Raises
+    ------
+    UserError
+        If the factor is none of those, or none of the datasets differs in it alone.
+    """
+    if factor not in FACTORS:
+        raise UserError(f"--factor {factor}: no such factor; {nearest(factor, FACTORS)}")
+    middle = study.dataset(study.claim_dataset(study.verdict[0])).simulate
+    found = {}
+    for dataset in study.datasets:
+        if middle is None or dataset.simulate is None:
+            continue
+        value = getattr(dataset.simulate, factor)
+        if dataset.simulate == middle.model_copy(update={factor: value}):
+            found[dataset.dataset] = float(value)
+    if len(set(found.values())) < 2:
+        raise UserError(
+            f"--factor {factor}: no dataset of study '{study.study}' differs in simulate.{factor} alone from that of "
+            "its first claim; add one"
+        )
+    return found
+
+
+def rows(folder: Path, task: str, factor: str) -> list[dict[str, Any]]:
     """Rows of the table.
 
     Raises
     ------
     UserError
-        If the task is none of those, or a table is missing.
+        If the datasets have no such task, the factor is none, or a table is missing.
     """
-    if task not in DIFFICULTY:
-        raise UserError(f"--task {task}: no such task; {nearest(task, DIFFICULTY)}")
     study = load_study(folder / "study.json")
+    values = of_factor(study, factor)
+    metrics = {dataset: study.task(dataset, task).metric for dataset in values}
     scores = read_table(folder / "scaling" / "scores.parquet", "scores").to_pylist()
     checkpoints = read_table(folder / "tables" / "checkpoints.parquet", "checkpoints").to_pylist()
     of_network = {
@@ -42,18 +70,16 @@ def rows(folder: Path, task: str) -> list[dict[str, Any]]:
     }
     found = []
     for score in scores:
-        declared = study.task(score["dataset"], task) if score["task"] == task else None
-        simulated = study.dataset(score["dataset"]).simulate
-        if declared is None or simulated is None or score["arm"] != "video":
+        name = score["dataset"]
+        if name not in values or (score["task"], score["metric"]) != (task, metrics[name]):
             continue
-        if score["read_out"] != "ridge" or score["metric"] != declared.metric:
+        if (score["arm"], score["read_out"]) != ("video", "ridge"):
             continue
         network = of_network[score["depth"], score["rung"]]
         found.append(
             {
-                "dataset": score["dataset"],
-                "difficulty": getattr(simulated, DIFFICULTY[task]),
-                "snr": simulated.snr,
+                "dataset": name,
+                "difficulty": values[name],
                 "depth": score["depth"],
                 "rung": score["rung"],
                 "flops": network["flops_formula"],
@@ -72,10 +98,11 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--task", required=True)
+    parser.add_argument("--factor", required=True, help=", ".join(FACTORS))
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     try:
-        found = rows(given.folder, given.task)
+        found = rows(given.folder, given.task, given.factor)
     except UserError as error:
         sys.exit(f"relative: {error}")
     with atomic(given.out) as temporary, temporary.open("w", newline="") as stream:

@@ -333,6 +333,7 @@ TABLES: dict[str, Table] = {
             "arm": (TEXT, "arm"),
             "reference": (TEXT, "arm it is compared with, on the same subjects, folds and draws"),
             "read_out": (TEXT, "read-out"),
+            "reader_group": (TEXT, "reader of the arm without its seed, as in video.demo.mae.vit-d2.r3"),
             "depth": (INT, "depth of the arm"),
             "rung": (INT, "rung of the arm"),
             "n_labels": (TEXT, "labelled subjects: a number, or 'all'"),

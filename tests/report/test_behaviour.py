@@ -42,3 +42,20 @@ def test_each_table_has_its_own_rows(study: Study, tmp_path: Path) -> None:
     assert {row["metric"] for row in found.calibration} == {"brier", "ece"}
     assert {row["stage"] for row in found.continual} == {2}
     assert all(row["metric"] == "auroc" for row in found.changed)
+
+
+def test_an_arm_is_one_network_of_one_family_at_its_last_rung(study: Study, tmp_path: Path) -> None:
+    drawn = [row for row in rows(study, "behaviour") if row["condition"] in ("clean", "attack")]
+    video = [row for row in drawn if row["arm"] == "video"]
+    more = [{**row, "rung": 1, "value": 0.1} for row in video]
+    more += [
+        {**row, "reader_group": str(row["reader_group"]).replace("vit", "convnet"), "depth": 9, "value": 0.2}
+        for row in video
+    ]
+    families = {**study.pretrain.families, "convnet": study.pretrain.families["vit"]}
+    pretrain = study.pretrain.model_copy(update={"convnet": families["convnet"]})
+    both = study.model_copy(update={"pretrain": pretrain})
+    alone = section(study, drawn, [], tmp_path / "alone")
+    found = section(both, [*more, *drawn], [], tmp_path / "both")
+    assert [one.alt for one in found.drawings] == [one.alt for one in alone.drawings]
+    assert "the deepest vit network of each arm at its last rung" in found.drawings[0].caption

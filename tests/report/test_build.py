@@ -154,6 +154,7 @@ def test_sections_stand_in_the_order_in_which_a_reader_asks(page: str, bare_page
         "scale",
         "labels",
         "crossovers",
+        "behaviour",
         "plan",
         "tables",
         "ledger",
@@ -300,7 +301,7 @@ def test_colours_of_the_inline_figures_follow_the_theme(page: str) -> None:
 
 
 def test_what_was_left_out_and_quarantined_is_shown(page: str) -> None:
-    assert "full fine-tuning at depths 3" in page
+    assert "full fine-tuning at depths 1, 3" in page
     assert "7 videos in: 6 used, 1 quarantined" in page
     assert "no frame &lt;decodes&gt;" in page
     assert "51 recordings in: 48 used (48 subjects), 2 quarantined" in page

@@ -7,7 +7,7 @@ import pytest
 
 from tests.scaling.results_folder import demo
 from transferscale.errors import UserError
-from transferscale.report.verdict import boxes, corpus_words, known_answers, sentences
+from transferscale.report.verdict import against_controls, boxes, corpus_words, known_answers, sentences
 from transferscale.study.study import Study
 
 KNOWN = {"task": "group", "arm": "connectivity", "metric": "auroc", "at_least": 0.7, "source": "a paper"}
@@ -122,6 +122,21 @@ def test_a_headline_says_it_at_once(
     assert bool(meaning) == bool(box.meaning)
     assert box.compared.startswith("Full fine-tuning from the depth-2 checkpoint scored AUROC 0.71")
     assert box.beside == "connectivity 0.80"
+
+
+def test_controls_of_another_family_are_not_told() -> None:
+    cell = {"read_out": "ridge", "depth": 2, "rung": 3, "arm": "video", "reference": "random"}
+    rows = [
+        gain(**cell, reader_group=f"video.motion.mae.{family}-d2.r3", primary=False)
+        | {"reference": reference, "estimate": estimate}
+        for family, reference, estimate in (
+            ("vit", "random", 0.02),
+            ("convnet", "control:static", 0.5),
+            ("vit", "control:static", 0.1),
+            ("vit", "connectivity", 0.3),
+        )
+    ]
+    assert against_controls(rows[0], rows) == "control:static +0.10 (-0.05 to +0.09)"
 
 
 def test_natural_video_is_never_credited_without_controls() -> None:

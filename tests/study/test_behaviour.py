@@ -88,6 +88,15 @@ def test_sites_are_not_left_out_where_all_are_labelled_and_it_is_said(content) -
     assert any("sites left out with all subjects labelled" in sentence for sentence in grid.left_out())
 
 
+def test_tasks_in_sequence_alone_make_no_other_job(content) -> None:
+    content["behaviour"] |= {"corruptions": [], "radii": [], "sites": False}
+    grid = Grid(load_study(content))
+    assert grid.behaviour_cells() == []
+    assert grid.continual_cells()
+    content["behaviour"]["radii"] = [0.05]
+    assert Grid(load_study(content)).behaviour_cells()
+
+
 def test_what_a_view_or_a_dataset_does_not_know_is_left_out_and_said(content, root) -> None:
     blind = other(root, site_column=None, view={"kind": "roi", "order": "table"})
     content["datasets"] = [content["datasets"][0], blind]

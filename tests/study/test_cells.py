@@ -100,6 +100,38 @@ def test_baselines_about_subjects_are_not_asked_what_a_subject_was_doing(root, m
     assert "film" in tasks_for(study, "ridge", "pixar", Reader("connectivity"))
 
 
+def test_a_claim_or_known_answer_on_a_task_that_its_baseline_is_not_asked_for_is_refused(content, root):
+    content["transfer"]["baselines"] = ["tangent", "confounds", "connectivity"]
+    tasks = content["datasets"][0]["tasks"]
+    tasks["group"]["confounds"] = []
+    tasks["film"] = {"target": "window", "kind": "state", "metric": "accuracy"}
+    load_study(content)
+    claim = {**content["verdict"][0], "reference": "confounds"}
+    words = r"verdict: baseline 'confounds' is not asked for task 'demo/group' \(no confounds are named\)"
+    with pytest.raises(UserError, match=words):
+        load_study({**content, "verdict": [claim]})
+    load_study({**content, "verdict": [{**claim, "task": "trait", "metric": "r"}]})
+    known = {"task": "film", "arm": "tangent", "metric": "accuracy", "at_least": 0.5}
+    with pytest.raises(
+        UserError, match="known_answers: baseline 'tangent' is not asked for task 'demo/film'"
+    ):
+        load_study({**content, "known_answers": [known]})
+    load_study({**content, "known_answers": [{**known, "arm": "connectivity"}]})
+
+
+def test_a_dataset_without_tasks_about_subjects_leaves_confounds_to_the_others(content):
+    film = {"film": {"target": "window", "kind": "state", "metric": "accuracy"}}
+    states = {**content["datasets"][0], "dataset": "states", "tasks": film}
+    content["datasets"].append(states)
+    content["verdict"][0]["dataset"] = "demo"
+    study = study_of(content, baselines=["confounds", "connectivity"])
+    assert {cell.dataset for cell in cells(study) if cell.reader.arm == "confounds"} == {"demo"}
+    assert "confounds on states: film (no confounds are named)" in left_out(study)
+    content["datasets"][0]["confounds"] = []
+    with pytest.raises(ValueError, match="no dataset names any for a task about subjects"):
+        study_of(content, baselines=["confounds", "connectivity"])
+
+
 @pytest.mark.parametrize(
     ("full", "words"),
     [

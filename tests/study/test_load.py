@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import yaml
+from benchmarks.relative import of_factor
 
 from transferscale.errors import UserError
 from transferscale.study.checks import check_inputs
@@ -277,7 +278,7 @@ def test_weights_are_given_to_all_sources_or_to_none(content):
 def test_a_family_in_which_a_claim_is_not_run_is_told(content):
     content["pretrain"]["convnet"] = {"depths": [1]}
     content["verdict"][0]["family"] = "convnet"
-    with pytest.raises(UserError, match=r"depth 2 is not run with full \(depths \[1\]\)"):
+    with pytest.raises(UserError, match=r"depth 2 is not run with full \(depths \[\]\)"):
         load_study(content)
 
 
@@ -302,8 +303,25 @@ def test_a_datasets_file_can_be_listed_twice_with_other_keys(content):
 def test_a_dataset_is_simulated_into_a_folder_of_its_own(root, monkeypatch):
     monkeypatch.chdir(root)
     roots = [dataset.root for dataset in load_study("config/studies/relative.yaml").datasets]
-    assert roots[0] == "results/relative/simulated/easiest"
-    assert len(set(roots)) == len(roots) == 6
+    assert roots[0] == "results/relative/simulated/middling"
+    assert len(set(roots)) == len(roots) > 1
+
+
+def test_the_study_of_relative_scaling_moves_one_number_at_a_time(root, monkeypatch):
+    monkeypatch.chdir(root)
+    study = load_study("config/studies/relative.yaml")
+    levels = {factor: sorted(of_factor(study, factor).values()) for factor in ("states", "latents", "snr")}
+    assert levels == {"states": [2, 3, 4, 6, 8], "latents": [1, 2, 4, 8, 16], "snr": [0.15, 0.3]}
+    (one, _), (other, _) = (
+        [study.dataset(name.partition("/")[0]).simulate for name in tasks]
+        for tasks in study.behaviour.continual
+    )
+    assert other == one.model_copy(update={"similarity": other.similarity})
+    assert one.mixtures == 2
+    assert one.similarity < other.similarity
+    assert study.families["vit"].seeds.at(study.verdict[0].depth) >= 3
+    with pytest.raises(UserError, match="--factor sates: no such factor; did you mean 'states'"):
+        of_factor(study, "sates")
 
 
 def test_a_mistake_in_a_dataset_names_the_datasets_file(root, tmp_path, content):

@@ -10,7 +10,7 @@ import pytest
 from tests.transfer.planted import Planted
 from transferscale.errors import UserError
 from transferscale.transfer import baselines
-from transferscale.transfer.baselines import correlations, extract, in_bands, log_power, trend
+from transferscale.transfer.baselines import correlations, extract, in_bands, log_power, smoothed, trend
 from transferscale.transfer.grams import read_grams
 
 
@@ -24,6 +24,14 @@ def test_connectivity_is_fisher_z_of_pearson_and_zero_for_a_constant_parcel() ->
         wanted = np.arctanh(np.corrcoef(series.T)[rows, columns])
     np.testing.assert_allclose(z[~constant], wanted[~constant], atol=1e-5)
     assert not z[constant].any()
+
+
+def test_smoothing_keeps_a_line_s_inside_and_a_constant_and_halves_a_zigzag() -> None:
+    line = np.arange(8, dtype=np.float32)[None, :, None] * np.ones((1, 1, 2), np.float32)
+    np.testing.assert_allclose(smoothed(line)[:, 1:-1], line[:, 1:-1])
+    np.testing.assert_allclose(smoothed(np.ones_like(line)), 1)
+    zigzag = (-1.0) ** np.arange(8, dtype=np.float32)[None, :, None] * np.ones((1, 1, 2), np.float32)
+    assert np.abs(smoothed(zigzag)[:, 1:-1]).max() == 0
 
 
 def test_identical_parcels_stay_finite() -> None:
@@ -73,7 +81,7 @@ def test_log_power_is_high_where_the_wave_is_and_finite_for_a_constant_parcel() 
     assert log_power(2 * series)[4, 0] - power[4, 0] == pytest.approx(np.log(4), abs=1e-5)
 
 
-@pytest.mark.parametrize("reader", ["connectivity", "raw-linear", "spectrum", "drift", "dummy"])
+@pytest.mark.parametrize("reader", ["connectivity", "raw-linear", "smooth", "spectrum", "drift", "dummy"])
 def test_every_baseline_writes_one_layer(planted: Planted, tmp_path: Path, reader: str) -> None:
     extract(planted.features_spec(reader), planted.view, tmp_path / "f")
     grams = read_grams(tmp_path / "f")

@@ -53,6 +53,17 @@ def test_each_takes_the_rate_and_the_steps_that_it_chose(planted: Planted) -> No
     assert len({(one.choice["learning_rate"], one.choice["steps"]) for one in chosen}) > 1
 
 
+def test_each_chooses_where_it_has_enough_to_choose_with(planted: Planted) -> None:
+    task, each = fits_of(planted, "group", 16)
+    few = dataclasses.replace(each[0], train=each[0].train[:15])
+    tuner = tuner_of(planted, "full", options={**OPTIONS, "steps": 4, "learning_rates": [1e-3, 3e-2]})
+    for together in ([few, each[1]], [each[1], few]):
+        assert_as_alone(tuner, task, together)
+        found = tuner.fit_together(task, together, [("x", cell.fold, cell.draw) for cell in together])
+        told = [(len(cell.train), one.choice["chosen"]) for cell, one in zip(together, found, strict=True)]
+        assert sorted(told) == [(15, "fixed"), (16, "inner split")]
+
+
 @pytest.mark.parametrize("kind", ["group", "film"])
 def test_subjects_may_have_more_windows_than_others(planted: Planted, kind: str) -> None:
     task, each = fits_of(planted, kind, 10)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.transfer.planted import Planted, auroc
+from transferscale.artefacts import read_json
 from transferscale.errors import UserError
 from transferscale.ladder import Scale
 from transferscale.medical.labels import labels
@@ -148,6 +149,14 @@ def test_the_table_is_complete_reproducible_and_better_than_a_dummy(planted: Pla
         table["y_true"][i] == table["y_pred"][i] for i, task in enumerate(table["task"]) if task == "film"
     ]
     assert np.mean(film) > 0.6
+
+
+def test_a_reader_of_too_small_tasks_alone_has_an_empty_table(planted: Planted, tmp_path: Path) -> None:
+    spec = planted.spec("full", SCRATCH, 16)
+    spec["tasks"] = {"few": spec["tasks"]["few"]}
+    fit(spec, None, planted.view, planted.recordings, planted.splits, tmp_path / "p", 1)
+    assert len(read_table(tmp_path / "p", "predictions")) == 0
+    assert "'few' of dataset 'small' is left out" in read_json(tmp_path / "p.prov.json")["left_out"][0]
 
 
 def test_several_learning_rates_are_chosen_among_inside_the_training_subjects(

@@ -116,8 +116,16 @@ def test_a_task_with_too_few_subjects_is_left_out_aloud(
     assert "few" not in set(columns["task"])
     assert "task 'few' of dataset 'small' is left out at 16 labelled subjects" in capsys.readouterr().err
     assert read_json(tmp_path / "raw-linear-16.parquet.prov.json")["left_out"]
-    with pytest.raises(UserError, match=r"transfer\.labels: no task can have 29 labelled subjects"):
-        run(planted, tmp_path, "raw-linear", 29)
+
+
+def test_a_reader_of_too_small_tasks_alone_has_an_empty_table(
+    planted: Planted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = {"few": planted.spec("ridge", Reader("raw:linear"), 16)["tasks"]["few"]}
+    assert len(run(planted, tmp_path, "raw-linear", 16, tasks=tasks)["task"]) == 0
+    assert "task 'few' of dataset 'small' is left out" in capsys.readouterr().err
+    (sentence,) = read_json(tmp_path / "raw-linear-16.parquet.prov.json")["left_out"]
+    assert "a fold has" in sentence
 
 
 def test_a_task_of_more_classes_than_labels_is_left_out_aloud(

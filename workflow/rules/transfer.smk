@@ -31,7 +31,7 @@ rule transfer_baseline:
     log:
         f"{R}/logs/transfer_baseline/{{dataset}}.{{view}}.{{reader}}.log",
     wildcard_constraints:
-        reader="connectivity|raw-linear|spectrum|confounds|drift|dummy",
+        reader="connectivity|raw-linear|smooth|spectrum|confounds|drift|dummy",
     conda:
         "../../envs/train.yaml"  # inner products of ten thousand pixels are torch's
     params:

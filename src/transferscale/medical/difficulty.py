@@ -7,7 +7,8 @@ other.
 - ``states``: every block is of one of K kinds, each with a pattern of its own; which kind comes when differs between
   subjects, so that time tells nothing;
 - ``latents``: D amplitudes a subject, each of SD 1 and uncorrelated with the others, each scale a pattern in the
-  response to all blocks;
+  response to all blocks, of whatever kind: who tells states apart sees past them, so only datasets with as many latents
+  compare in their states;
 - ``mixtures``: T columns, each a sum of all D amplitudes with weights of norm 1. A mixture of one amplitude is a matter
   of one direction, one of D of D directions that vary alike, of which D - 1 tell nothing. Any two mixtures correlate at
   ``similarity``, which is the cosine between their weights and hence between their patterns: teachers that overlap

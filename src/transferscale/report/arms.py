@@ -28,6 +28,7 @@ ARMS: dict[str, Arm] = {
     "random": Arm("random", *palette.ARMS["random"], "s"),
     "connectivity": Arm("connectivity", *palette.ARMS["connectivity"], "^"),
     "raw:linear": Arm("raw linear", *palette.ARMS["raw:linear"], "v"),
+    "smooth": Arm("smooth", *palette.ARMS["smooth"], "d"),
     "spectrum": Arm("spectrum", *palette.ARMS["spectrum"], "p"),
     "drift": Arm("drift", *palette.ARMS["drift"], "D"),
     "dummy": Arm("dummy", *palette.ARMS["dummy"], "x"),

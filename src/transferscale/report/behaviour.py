@@ -9,6 +9,7 @@ from transferscale.report.arms import style_of
 from transferscale.report.drawing import STYLE, Drawing, Label, drawing
 from transferscale.report.figures import curve, shifts
 from transferscale.report.tasks import READ_OUTS, TaskOf, tasks
+from transferscale.scaling.curves import READER_FAMILY, of_family
 from transferscale.study.study import Study
 
 if TYPE_CHECKING:
@@ -57,13 +58,14 @@ def section(study: Study, behaviour: Rows, continual: Rows, folder: Path) -> Sec
 
     metric = {(one.dataset, one.task): one for one in tasks(study)}
     own = [row for row in behaviour if row["metric"] == metric[row["dataset"], row["task"]].metric]
+    one_family = _one_family(study, own)
     with mpl.rc_context(STYLE):
         drawings = [
             _figure(one, read_out, condition, here, folder)
             for one in _first_task(study, own)
             for read_out in READ_OUTS
             for condition in CONDITIONS
-            if (here := _shown(own, one, read_out, condition))
+            if (here := _shown(one_family, one, read_out, condition))
         ]
     last = {row["sequence"]: 0 for row in continual}
     for row in continual:
@@ -83,8 +85,17 @@ def _first_task(study: Study, rows: Rows) -> list[TaskOf]:
     return [one for one in tasks(study) if (one.dataset, one.task) in there][:1]
 
 
+def _one_family(study: Study, rows: Rows) -> Rows:
+    """Rows of the first of the study's families that was asked, and of arms without a family."""
+    each = (of_family(rows, family) for family in study.families)
+    return next((own for own in each if any(row["depth"] for row in own)), rows)
+
+
 def _shown(rows: Rows, of: TaskOf, read_out: str, condition: str) -> dict[str, Rows]:
-    """Rows of every arm at its largest depth, clean first, then by severity; none without the condition."""
+    """Rows of every arm at its largest depth and last rung, clean first, then by severity; none without the condition.
+
+    ``rows`` are of one family.
+    """
     own = [
         row
         for row in rows
@@ -97,8 +108,9 @@ def _shown(rows: Rows, of: TaskOf, read_out: str, condition: str) -> dict[str, R
     found: dict[str, Rows] = {}
     for arm in dict.fromkeys(row["arm"] for row in own):
         mine = [row for row in own if row["arm"] == arm and row["n_labels"] == n]
-        depth = max(row["depth"] for row in mine)
-        found[arm] = sorted((row for row in mine if row["depth"] == depth), key=lambda row: row["severity"])
+        place = max((row["depth"], row["rung"]) for row in mine)
+        there = [row for row in mine if (row["depth"], row["rung"]) == place]
+        found[arm] = sorted(there, key=lambda row: row["severity"])
     return found
 
 
@@ -106,6 +118,8 @@ def _figure(of: TaskOf, read_out: str, condition: str, shown: Mapping[str, Rows]
     name, amount = CONDITIONS[condition]
     rows = next(iter(shown.values()))
     metric = of.metric_words
+    names = {named[1] for own in shown.values() if (named := READER_FAMILY.search(own[0]["reader_group"]))}
+    network = f"{'/'.join(names)} network".strip()
 
     def paint(axes: "Axes") -> list[Label]:
         labels = []
@@ -125,8 +139,8 @@ def _figure(of: TaskOf, read_out: str, condition: str, shown: Mapping[str, Rows]
         f"behaviour-{of.dataset}-{of.task}-{read_out}-{condition.removeprefix('corrupt:')}",
         f"{of.task}: {name}, {READ_OUTS[read_out]}",
         paint,
-        f"{of.name}: {metric} with {name}, {READ_OUTS[read_out]}, n = {rows[0]['n_labels']}, the deepest network of "
-        "each arm.",
+        f"{of.name}: {metric} with {name}, {READ_OUTS[read_out]}, n = {rows[0]['n_labels']}, the deepest {network} of "
+        "each arm at its last rung.",
         f"{metric} by severity of {name}: {worst}.",
         folder,
     )

@@ -53,8 +53,9 @@ ARMS_NOTE = (
     "without their labels. hub: published weights. random: the same encoder with random weights. scratch: trained "
     "from random weights on the labelled subjects alone. Baselines without an encoder: connectivity (linear model "
     "of the correlations between parcels), tangent (the same in the tangent space), raw linear and raw mlp (of "
-    "the windows), drift (raw linear on slow trends alone), spectrum (linear model of each parcel's log power), "
-    "confounds (no brain at all), dummy (no features: a guess). Bars and bands are 95 % intervals."
+    "the windows), smooth (raw linear of windows averaged over neighbouring volumes), drift (raw linear on slow "
+    "trends alone), spectrum (linear model of each parcel's log power), confounds (no brain at all), dummy (no "
+    "features: a guess). Bars and bands are 95 % intervals."
 )
 
 

@@ -124,7 +124,17 @@ def label_figures(study: Study, of: TaskOf, scores: Rows) -> list[Curves]:
             continue
         depth = shown_depth(study, of) if shown_depth(study, of) in depths else depths[-1]
         start = START[read_out]
-        main = ("connectivity", "raw:linear", "raw:mlp", start, *published, "fmri", "video+fmri", "video")
+        main = (
+            "connectivity",
+            "raw:linear",
+            "smooth",
+            "raw:mlp",
+            start,
+            *published,
+            "fmri",
+            "video+fmri",
+            "video",
+        )
         found.append(Curves(read_out, f"{words}, depth {depth}", read_out, depth, main))
         held = sorted({d for arm, own, d in there if arm in controls and own == read_out})
         if held:

@@ -159,12 +159,12 @@ def sentence(study: Study, claim: Claim, row: Mapping[str, Any], scores: Rows, g
 
 def against_controls(row: Mapping[str, Any], gains: Rows) -> str:
     """Gains of a claim's arm over control corpora and over recordings, where its cell was compared with them."""
-    same = ("dataset", "task", "arm", "read_out", "depth", "rung", "n_labels", "metric")
+    same = ("dataset", "task", "read_out", "reader_group", "n_labels", "metric")
     found = [
         f"{other['reference']} {other['estimate']:+.2f} ({other['low']:+.2f} to {other['high']:+.2f})"
         for other in gains
         if other is not row
-        and all(other.get(key) == row.get(key) for key in same)
+        and all(other[key] == row[key] for key in same)
         and other["reference"] in OTHER_PRETRAINING
     ]
     return ", ".join(found)

@@ -48,9 +48,9 @@ class ContinualCell:
 
 
 def behaviour_cells(study: Study) -> list[BehaviourCell]:
-    """Every job of the conditions but `continual`."""
+    """Every job of the conditions but `continual`; none where no such condition is asked."""
     asked = study.behaviour
-    if asked is None:
+    if asked is None or not (asked.corruptions or asked.radii or asked.sites or asked.onto):
         return []
     return [
         BehaviourCell(dataset.dataset, dataset.view.kind, read_out, reader, str(n))

@@ -7,7 +7,7 @@ from itertools import product
 from transferscale.study.dataset import Dataset
 from transferscale.study.reader import Reader
 from transferscale.study.study import Study
-from transferscale.study.transfer import START, Trained
+from transferscale.study.transfer import BASELINES, START, Trained
 from transferscale.study.trunks import Trunk, fold_task, ladder_trunks, trunks_beside
 
 
@@ -115,6 +115,24 @@ def tasks_for(study: Study, read_out: str, dataset: str, reader: Reader) -> list
     return [task for task in tasks if task == fold_task(study, dataset)]
 
 
+def unasked(study: Study) -> list[str]:
+    """Sentences about claims and known answers that rest on a baseline which is not asked for their task."""
+    held = [
+        ("verdict", study.claim_dataset(claim), claim.task, claim.reference)
+        for claim in study.verdict
+        if claim.reference in BASELINES
+    ]
+    held += [
+        ("known_answers", study.claim_dataset(known), known.task, known.arm) for known in study.known_answers
+    ]
+    return [
+        f"{key}: baseline '{arm}' is not asked for task '{dataset}/{task}' ({WHY_NOT[arm]}); name another baseline or "
+        "task"
+        for key, dataset, task, arm in held
+        if task not in tasks_for(study, "ridge", dataset, Reader(arm))
+    ]
+
+
 def cells(study: Study) -> list[Cell]:
     """Every prediction table of the study."""
     return [cell for dataset in study.datasets for cell in _cells(study, dataset)]
@@ -181,16 +199,19 @@ def _left_out(study: Study, read_out: str, options: Trained) -> list[str]:
     return sentences
 
 
+# Why baselines about subjects are not asked for a task.
+WHY_NOT = {"tangent": "it tells subjects apart", "confounds": "no confounds are named"}
+
+
 def _of_subjects(study: Study) -> list[str]:
     """Tasks that baselines about subjects are not asked for."""
-    why = {"tangent": "it tells subjects apart", "confounds": "no confounds are named"}
     sentences = []
-    for arm in (arm for arm in study.transfer.baselines if arm in why):
+    for arm in (arm for arm in study.transfer.baselines if arm in WHY_NOT):
         for dataset in study.datasets:
             asked = tasks_for(study, "ridge", dataset.dataset, Reader(arm))
             other = [task for task in dataset.tasks if task not in asked]
             if other:
-                sentences.append(f"{arm} on {dataset.dataset}: {', '.join(other)} ({why[arm]})")
+                sentences.append(f"{arm} on {dataset.dataset}: {', '.join(other)} ({WHY_NOT[arm]})")
     return sentences
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from transferscale.errors import UserError, nearest
+from transferscale.study.cells import unasked
 from transferscale.study.corpus import Source
 from transferscale.study.dataset import Dataset
 from transferscale.study.study import Study
@@ -38,7 +39,10 @@ def load_study(source: Path | str | dict[str, Any], named: str = "") -> Study:
     datasets = content.get("datasets")
     if isinstance(datasets, list):
         content["datasets"] = [_dataset(item, files, i) for i, item in enumerate(datasets)]
-    return _fill(_validate(Study, content, name, files), name)
+    study = _validate(Study, content, name, files)
+    for sentence in unasked(study):
+        raise UserError(f"{name}: {sentence}")
+    return _fill(study, name)
 
 
 def load_dataset(path: Path | str) -> Dataset:

@@ -274,12 +274,12 @@ class Study(Part):
 
     @model_validator(mode="after")
     def _confounds(self) -> "Study":
-        for dataset in self.datasets if "confounds" in self.transfer.baselines else []:
-            if not dataset.confounds_of_tasks:
-                raise ValueError(
-                    f"transfer.baselines has 'confounds', but dataset '{dataset.dataset}' names none; give it the key "
-                    "confounds (columns of the participants table, site, motion)"
-                )
+        asked = "confounds" in self.transfer.baselines
+        if asked and not any(dataset.confounds_of_tasks for dataset in self.datasets):
+            raise ValueError(
+                "transfer.baselines has 'confounds', but no dataset names any for a task about subjects; give one the "
+                "key confounds (columns of the participants table, site, motion)"
+            )
         return self
 
     def _arms(self, name: str, options: Trained) -> None:

@@ -10,7 +10,9 @@ from transferscale.study.base import DISTINCT, Depths, Labels, Name, Part, Posit
 # draw leaves splits.json, and what was fitted on it, untouched.
 LABEL_ORDERS = 20
 
-Baseline = Literal["connectivity", "tangent", "raw:linear", "spectrum", "confounds", "drift", "dummy"]
+Baseline = Literal[
+    "connectivity", "tangent", "raw:linear", "smooth", "spectrum", "confounds", "drift", "dummy"
+]
 BASELINES: tuple[Baseline, ...] = get_args(Baseline)
 
 # Read-outs that train, and the arm that each starts from where nothing was pretrained: `random` where the network stays

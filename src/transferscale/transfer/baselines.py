@@ -1,8 +1,10 @@
 """Classical baselines as features files, so that they go through the same read-out as every arm.
 
 - ``raw-linear``: the window's parcel series as it is, volumes for tokens and parcels for channels;
-- ``drift``: the same after each parcel's window is replaced by its mean and linear trend, so that only what
-  is slow is left;
+- ``smooth``: the same after every parcel's window is averaged over three neighbouring volumes (1, 2, 1 quarters): what
+  a network's tokenizer may do without having learned anything of video;
+- ``drift``: ``raw-linear`` after each parcel's window is replaced by its mean and linear trend, so that only what is
+  slow is left;
 - ``spectrum``: log power of every parcel in the units of the recording, of the window frequency by frequency, of the
   subject's whole runs in ten bands, and its mean level: how much and how fast it varies, and nothing of who varies with
   whom;
@@ -111,6 +113,13 @@ def trend(series: Array) -> Array:
     return fitted
 
 
+def smoothed(series: Array) -> Array:
+    """Windows (windows, volumes, parcels) averaged over neighbouring volumes, 1/4 1/2 1/4; ends lean on themselves."""
+    edges = np.pad(series, ((0, 0), (1, 1), (0, 0)), mode="edge")
+    average: Array = (edges[:, :-2] + 2 * edges[:, 1:-1] + edges[:, 2:]) / np.float32(4)
+    return average
+
+
 def grams_of(features: Mapping[str, Array]) -> dict[str, Array]:
     """Gram matrix of every block of features."""
     return {name: gram(value) for name, value in features.items()}
@@ -138,6 +147,10 @@ def _series(windows: Array, owner: npt.NDArray[np.int64], subjects: int) -> dict
 
 def _raw_linear(data: View) -> dict[str, Array]:
     return _series(data.series_windows(), data.window_subject, len(data.subjects))
+
+
+def _smooth(data: View) -> dict[str, Array]:
+    return _series(smoothed(data.series_windows()), data.window_subject, len(data.subjects))
 
 
 def _drift(data: View) -> dict[str, Array]:
@@ -232,6 +245,7 @@ def _dummy(data: View) -> dict[str, Array]:
 BASELINES: Mapping[str, Callable[[View], dict[str, Array]]] = {
     "connectivity": _connectivity,
     "raw-linear": _raw_linear,
+    "smooth": _smooth,
     "spectrum": _spectrum,
     "drift": _drift,
     "dummy": _dummy,

@@ -1,11 +1,13 @@
 """Baseline ``confounds``: what is known of a subject without looking at the brain.
 
-Numbers are standardised over the view's subjects, texts become one column a value, and what is missing stands at the
-mean, with a column that says so. A task is predicted from its own confounds, which its target is never among, so that
-blocks of features are each of one task.
+Every confound is a block of its own, which read-outs centre and scale by training subjects alone, so that nothing here
+is estimated over subjects: numbers are as they are, and texts become one column a value. A number that is missing
+stands at 0, and a column in a block of its own says so, since any mean would be one over test subjects; where numbers
+far from 0 have gaps, the gaps therefore weigh most. A text that is missing is one value more. A task is predicted from
+its own confounds, which its target is never among, so that blocks are each of one task.
 """
 
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +23,7 @@ Array = npt.NDArray[np.float32]
 
 
 def confound_features(view: View, confounds: Mapping[str, Sequence[str]]) -> dict[str, Array]:
-    """Blocks ``subject-confounds@<task>`` (subjects, columns).
+    """Blocks ``subject-confounds-<nn>@<task>`` (subjects, columns), one or two a confound, those that vary.
 
     Parameters
     ----------
@@ -36,19 +38,23 @@ def confound_features(view: View, confounds: Mapping[str, Sequence[str]]) -> dic
         If a task has none, or none of them varies.
     """
     rows = read_table(view.folder / "recordings.parquet", "recordings").to_pylist()
-    return {f"subject-confounds@{task}": _features(view, rows, task, own) for task, own in confounds.items()}
+    return {
+        f"subject-confounds-{number:02d}@{task}": block
+        for task, own in confounds.items()
+        for number, block in enumerate(_task(view, rows, task, own))
+    }
 
 
-def _features(view: View, rows: Sequence[Mapping[str, Any]], task: str, names: Sequence[str]) -> Array:
+def _task(view: View, rows: Sequence[Mapping[str, Any]], task: str, names: Sequence[str]) -> list[Array]:
     where = f"task '{task}'"
     if not names:
         raise UserError(
             f"{where}: baseline 'confounds' has nothing to predict from; name columns under confounds"
         )
-    columns = [column for name in names for column in _columns(_values(view, rows, name))]
-    if not columns:
+    blocks = [block for name in names for block in _blocks(_values(view, rows, name))]
+    if not blocks:
         raise UserError(f"{where}: none of its confounds ({', '.join(names)}) differs between subjects")
-    return np.stack(columns, axis=1).astype(np.float32)
+    return blocks
 
 
 def _values(view: View, rows: Sequence[Mapping[str, Any]], name: str) -> list[str | float | None]:
@@ -64,28 +70,25 @@ def _values(view: View, rows: Sequence[Mapping[str, Any]], name: str) -> list[st
     return [own[subject][0] for subject in view.subjects]
 
 
-def _columns(values: Sequence[str | float | None]) -> list[npt.NDArray[np.float64]]:
-    """Columns of one confound, those that vary."""
+def _blocks(values: Sequence[str | float | None]) -> list[Array]:
+    """Blocks of one confound, those that vary."""
     missing = np.array([value is None for value in values])
     numbers = [_number(value) for value in values]
     if all(number is not None for number, gap in zip(numbers, missing, strict=True) if not gap):
-        found = np.array([np.nan if number is None else number for number in numbers])
-        centred = (
-            np.where(missing, 0.0, found - found[~missing].mean())
-            if not missing.all()
-            else np.zeros(len(found))
-        )
-        size = centred.std()
-        columns = [centred / size] if size > 0 else []
+        found = np.array([0.0 if number is None else number for number in numbers])
+        # A shift of all alike keeps digits in float32 and is undone exactly by centring (see ``grams``).
+        parts = [found[:, None] - found.mean(), missing[:, None]]
     else:
-        kinds = sorted(Counter(str(value) for value in values if value is not None))
-        columns = [np.array([float(value == kind) for value in values]) for kind in kinds]
-    columns += [missing.astype(np.float64)]
-    return [column for column in columns if np.ptp(column) > 0]
+        kinds = sorted({str(value) for value in values if value is not None})
+        columns = [[None if value is None else str(value) == kind for value in values] for kind in kinds]
+        parts = [np.stack([*np.array(columns, dtype=bool), missing], axis=1)]
+    kept = [part[:, (part != part[0]).any(axis=0)].astype(np.float32) for part in parts]
+    return [part for part in kept if part.shape[1]]
 
 
 def _number(value: str | float | None) -> float | None:
     try:
-        return None if value is None else float(value)
+        number = math.nan if value is None else float(value)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

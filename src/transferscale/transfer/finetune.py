@@ -45,7 +45,7 @@ def fit(
     view, recordings, splits
         Folder of the view, recordings table, splits.json.
     out
-        Table ``predictions``.
+        Table ``predictions``; without rows where no task has enough subjects.
     threads
         CPU threads; part of the result's last digits.
 

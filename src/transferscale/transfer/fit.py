@@ -28,13 +28,12 @@ def fit(
     view, recordings, splits
         Folder of the view, recordings table, splits.json.
     out
-        Table ``predictions``.
+        Table ``predictions``; without rows where no task has enough subjects.
 
     Raises
     ------
     UserError
-        If a file is missing or broken, files do not belong together, or there are fewer training subjects
-        than labels asked for.
+        If a file is missing or broken, or files do not belong together.
     """
     watch = Stopwatch()
     data, folds, grams = View(view, spec["normalisation"]), Splits(splits), read_grams(features)

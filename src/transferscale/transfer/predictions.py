@@ -1,6 +1,5 @@
 """Rows of the predictions table, gathered column by column."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -143,17 +142,3 @@ def probabilities(kind: str, log_odds: npt.NDArray[np.floating[Any]]) -> npt.NDA
         each, total, out=np.full_like(each, 1 / each.shape[1]), where=total > 0
     )
     return given
-
-
-def arm_and_seed(reader_id: str) -> tuple[str, int]:
-    """Arm and seed of a reader from its name; -1 for a baseline.
-
-    ``Reader.parse`` without importing the study, which would double the start-up of a fit.
-
-    >>> arm_and_seed("video.motion.mae.vit-d2.s1.r3"), arm_and_seed("raw-linear")
-    (('video', 1), ('raw:linear', -1))
-    """
-    seed = re.search(r"\.s(\d+)(\.r\d+)?$", reader_id)
-    if seed is None:
-        return reader_id.replace("raw-", "raw:"), -1
-    return reader_id.split(".", 1)[0], int(seed.group(1))

@@ -132,12 +132,8 @@ def possible_tasks(spec: Mapping[str, Any], splits: Splits) -> tuple[dict[str, A
     """Tasks with enough training subjects in every fold, and a sentence for each task without.
 
     A study's label counts hold for all its tasks, and one asked within a subgroup may have too few subjects
-    for the larger ones. Such a task is left out at that count for every arm alike, and said so.
-
-    Raises
-    ------
-    UserError
-        If no task is left.
+    for the larger ones. Such a task is left out at that count for every arm alike, and said so. A reader of that task
+    alone has no row then.
     """
     if spec["n_labels"] == "all":
         return dict(spec["tasks"]), []
@@ -151,8 +147,6 @@ def possible_tasks(spec: Mapping[str, Any], splits: Splits) -> tuple[dict[str, A
             left_out.append(f"{where}: it has {classes} classes")
         else:
             possible[name] = about
-    if not possible:
-        raise UserError(f"transfer.labels: no task can have {n} labelled subjects; {left_out[0]}")
     return possible, left_out
 
 

@@ -99,30 +99,32 @@ class Tuner:
         return self.fit_together(task, [cell], [identity])[0]
 
     def fit_together(self, task: Task, cells: Sequence[Cell], identities: Sequence[Identity]) -> list[Tuned]:
-        """:meth:`fit` for several cells with the same number of labelled subjects, trained as one."""
+        """:meth:`fit` for several cells of one label count, trained as one; each chooses if it has enough to."""
         rates, steps = [float(r) for r in self.options["learning_rates"]], int(self.options["steps"])
         plans = [Plan(rates[0], steps, steps)] * len(cells)
-        held = [task.inner(cell.train, INNER_FOLDS) for cell in cells] if len(rates) > 1 and steps else []
-        choosing = bool(held and held[0])
+        free = len(rates) > 1 and steps > 0
+        inner = [task.inner(cell.train, INNER_FOLDS) if free else [] for cell in cells]
+        # With "all" labelled, folds may lie on both sides of the number from which anything is chosen.
+        choosing = [i for i, own in enumerate(inner) if own]
         if choosing:
             candidates = [Plan(rate, stop, steps) for rate in rates for stop in marks(steps)]
-            rest = [np.setdiff1d(cell.train, own[0]) for cell, own in zip(cells, held, strict=True)]
+            held = [inner[i][0] for i in choosing]
+            rest = [np.setdiff1d(cells[i].train, own) for i, own in zip(choosing, held, strict=True)]
+            whose = [identities[i] for i in choosing]
             losses = [
-                self._held_out_losses(
-                    task, rest, [own[0] for own in held], Plan(rate, steps, steps), identities
-                )
-                for rate in rates
+                self._held_out_losses(task, rest, held, Plan(rate, steps, steps), whose) for rate in rates
             ]
-            plans = [candidates[best(own)] for own in np.concatenate(losses, axis=1)]
+            for i, own in zip(choosing, np.concatenate(losses, axis=1), strict=True):
+                plans[i] = candidates[best(own)]
         tuned: list[Tuned | None] = [None] * len(cells)
         for plan in dict.fromkeys(plans):
             which = [i for i, own in enumerate(plans) if own == plan]
-            chosen = "inner split" if choosing else "fixed"
-            choice = {"learning_rate": plan.learning_rate, "steps": plan.steps, "chosen": chosen}
+            choice = {"learning_rate": plan.learning_rate, "steps": plan.steps}
             trains = [cells[i].train for i in which]
             trained = self.train_together(task, trains, plan, [identities[i] for i in which])
             for i, (model, head) in zip(which, trained, strict=True):
-                tuned[i] = Tuned(model, head, dict(choice))
+                chosen = "inner split" if inner[i] else "fixed"
+                tuned[i] = Tuned(model, head, {**choice, "chosen": chosen})
         return [one for one in tuned if one is not None]
 
     def predict(
@@ -169,7 +171,7 @@ class Tuner:
     def run_together(
         self, task: Task, trains: Sequence[Rows], plan: Plan, identities: Sequence[Identity]
     ) -> Iterator[tuple[int, list[tuple[Network, Head]]]]:
-        """As :meth:`run` for several sets of labelled subjects, equally many in each."""
+        """As :meth:`run` for several sets of labelled subjects."""
         started = [self._start(task, train, who) for train, who in zip(trains, identities, strict=True)]
         yield 0, started
         size = int(self.options["batch_subjects"])

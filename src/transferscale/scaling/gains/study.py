@@ -1,8 +1,8 @@
 """The scores and gains of a study: every pretrained cell against each of its references.
 
-Whatever was pretrained is compared with the same network without pretraining (``START``) and with the classical
-baselines; video also with what was pretrained otherwise, at the same depth and rung: on control corpora and on
-recordings.
+Whatever was pretrained is compared with the same network without pretraining (``START``), with the classical
+baselines, and with the baseline that a claim on the task names; video also with what was pretrained otherwise, at the
+same depth and rung: on control corpora and on recordings.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,11 +21,11 @@ from transferscale.scaling.metrics import CALIBRATION
 from transferscale.study.corpus import CONTROLS
 from transferscale.study.reader import Reader
 from transferscale.study.study import Study
-from transferscale.study.transfer import START
+from transferscale.study.transfer import BASELINES, START
 from transferscale.study.verdict import Claim
 from transferscale.tables import write_table
 
-CLASSICAL = ("connectivity", "tangent", "raw:linear", "confounds")
+CLASSICAL = ("connectivity", "tangent", "raw:linear", "smooth", "confounds")
 # What an arm is compared with beside: other pretraining at the same place of the ladder.
 AGAINST = {
     "video": (*(f"control:{name}" for name in CONTROLS), "fmri", "video+fmri"),
@@ -56,7 +56,9 @@ def run(
     evaluations = sorted([*evaluations, *_evaluate(study, arms)], key=lambda e: e.cell.key)
     found = compare(study, evaluations)
     # Scored, not compared: a gain is in what is better when it is higher.
-    calibrated = [evaluate(cell, one) for cell in cells if cell.probability is not None for one in CALIBRATION]
+    calibrated = [
+        evaluate(cell, one) for cell in cells if cell.probability is not None for one in CALIBRATION
+    ]
     write_table(scores, "scores", score_rows(sorted([*evaluations, *calibrated], key=lambda e: e.cell.key)))
     write_table(gains, "gains", found)
     facts = {"resamples": RESAMPLES, "cells": len(evaluations), "comparisons": len(found)}
@@ -78,7 +80,7 @@ def beforehand(study: Study, arms: Iterable[StudyCell], references: Iterable[Sco
         f"{cell.where}: {beforehand_sentence([book.index[key]])} ({ASSUMPTION})"
         for cell in arms
         for metric in metrics_of(study, cell.dataset, cell.task)
-        for reference, group, read_out in _references(cell)
+        for reference, group, read_out in _references(study, cell)
         if (key := (cell.dataset, cell.task, read_out, group, cell.n_labels, metric)) in book.index
         and _claim(study, cell, metric, reference) is not None
     ]
@@ -95,7 +97,7 @@ def compare(study: Study, evaluations: Iterable[Scored]) -> list[dict[str, Any]]
     book = _Book(evaluations)
     rows = []
     for arm in book.pretrained():
-        for reference, group, read_out in [*_references(arm.cell), *book.rivals(arm)]:
+        for reference, group, read_out in [*_references(study, arm.cell), *book.rivals(arm)]:
             other = book.get(arm, group, read_out, arm.cell.n_labels)
             if other is not None:
                 rows.append(_row(study, arm, other, book.curve(arm, group, read_out), reference))
@@ -113,9 +115,14 @@ def compare(study: Study, evaluations: Iterable[Scored]) -> list[dict[str, Any]]
     return rows
 
 
-def _references(cell: StudyCell) -> list[tuple[str, str, str]]:
-    """(arm, reader group, read-out) of what a pretrained cell is compared with that was not pretrained."""
-    classical = [(arm, Reader(arm).group, "ridge") for arm in CLASSICAL]
+def _references(study: Study, cell: StudyCell) -> list[tuple[str, str, str]]:
+    """(arm, reader group, read-out) of what a pretrained cell is compared with that was not pretrained.
+
+    Among the classical baselines is whatever a claim on the task is held against.
+    """
+    here = [c for c in study.verdict if (study.claim_dataset(c), c.task) == (cell.dataset, cell.task)]
+    named = dict.fromkeys([*CLASSICAL, *(c.reference for c in here if c.reference in BASELINES)])
+    classical = [(arm, Reader(arm).group, "ridge") for arm in named]
     if not cell.reader.family:
         return classical
     own = START[cell.read_out]
@@ -126,6 +133,7 @@ def _references(cell: StudyCell) -> list[tuple[str, str, str]]:
 def _row(study: Study, arm: Scored, other: Scored, curve: list[Scored], reference: str) -> dict[str, Any]:
     return {
         **arm.cell.keys,
+        "reader_group": arm.cell.reader_group,
         "reference": reference,
         **compare_pair(arm, other, curve, _sesoi(study, arm.cell, arm.metric)),
         "primary": _claim(study, arm.cell, arm.metric, reference) is not None,

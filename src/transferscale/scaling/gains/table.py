@@ -24,7 +24,7 @@ Scored = dict[str, Evaluation[Cell] | UserError]
 CHANCE = 0.5
 
 # Columns of the `gains` table that a person's own column may fill.
-FREE = ("dataset", "task", "view", "read_out", "depth", "rung")
+FREE = ("dataset", "task", "view", "read_out", "reader_group", "depth", "rung")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ ARMS: dict[str, Colour] = {
     "random": ("#b07800", "#e6b23d"),
     "connectivity": ("#007f5f", "#2fc79c"),
     "raw:linear": ("#a8437e", "#e08fbd"),
+    "smooth": ("#7b5e57", "#bfa49c"),
     "spectrum": ("#8a6d00", "#d9c04a"),
     "drift": ("#5b4bb0", "#a79bf0"),
     "dummy": ("#6e6e6e", "#a0a0a0"),

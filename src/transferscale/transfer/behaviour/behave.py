@@ -60,7 +60,7 @@ def behave(
     onto
         Folder of the view of every dataset that ``spec["onto"]`` names, in that order, its recordings table within.
     out
-        Table ``predictions``.
+        Table ``predictions``; without rows where no task has enough subjects.
     threads
         CPU threads; part of the result's last digits.
 
