@@ -202,7 +202,9 @@ def test_splits_and_labels_are_of_the_recordings_in_the_view(small_series: Small
         )
         spec = it.dataset.tasks[task].spec()
         loaded = load_task(task, spec, kept, view)
-        assert len(list(cells(loaded, {"n_labels": "all", "draws": 1}, Splits(it.splits), view))) > 0
+        assert (
+            len(list(cells(loaded, {"n_labels": "all", "draws": 1, "fold": -1}, Splits(it.splits), view))) > 0
+        )
 
 
 def test_the_index_and_the_view_together_are_held_to_the_share(small_series: SmallSeries) -> None:

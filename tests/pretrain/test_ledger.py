@@ -29,7 +29,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Two depths of two rungs on the corpus, and one depth on a control corpus of which the last rung counts."""
     home = tmp_path_factory.mktemp("study")
     content = read_yaml(CONFIG)
-    for key in ("datasets", "transfer", "verdict", "plan", "known_answers", "question"):
+    for key in ("datasets", "transfer", "verdict", "behaviour", "plan", "known_answers", "question"):
         content.pop(key, None)
     content["corpus"]["clip"] = {"frames": 4, "size": 16, "stride": 2}
     content |= {"study": "small", "results": str(home / "results"), "controls": ["static"]}

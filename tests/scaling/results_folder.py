@@ -45,7 +45,7 @@ def demo(results: Path, few_depths: bool = False, **changes: Any) -> Study:
 def pretraining_alone(results: Path, **changes: Any) -> Study:
     """A study of two families, six depths and five rungs, with a control and a fraction and no medical dataset."""
     content = read_yaml(ROOT / "config" / "config.yaml")
-    for key in ("datasets", "transfer", "verdict", "plan", "known_answers", "question"):
+    for key in ("datasets", "transfer", "verdict", "behaviour", "plan", "known_answers", "question"):
         content.pop(key, None)
     ladder = {"depths": [1, 2, 3, 4, 5, 6], "seeds": {1: 3, 2: 3, "default": 1}}
     content |= {"study": "ladder", "results": str(results), "controls": ["static"]}
@@ -216,6 +216,7 @@ SURFACES = {
 
 def parameters(depth: int) -> int:
     """Parameters of the encoder at a depth."""
+    return 50_000 + 12 * (32 * depth) ** 2 * depth
 
 
 def planted_loss(study: Study, family: str, depth: int, clips: int) -> float:
@@ -228,7 +229,6 @@ def planted_loss(study: Study, family: str, depth: int, clips: int) -> float:
 
 def _checkpoints(study: Study, folder: Path, rng: np.random.Generator) -> None:
     """A model.json for every checkpoint, and the tables of what they cost and how they were trained."""
-    kinds = {name: kind for name, (kind, _) in TABLES["checkpoints"].columns.items()}
     ledger, training = [], []
     luck: dict[str, float] = {}
     for reader in Grid(study).checkpoints():

@@ -31,7 +31,12 @@ def write_study(clone: Path) -> None:
     }
     (clone / "own.yaml").write_text(yaml.safe_dump(dataset))
     study = yaml.safe_load((clone / "tests/workflow/tiny.yaml").read_text())
-    study["transfer"]["read_outs"]["full"]["tasks"] = ["own/group"]
+    for key in ("behaviour", "controls"):
+        study.pop(key)
+    for key in ("controls", "medical"):
+        study["pretrain"].pop(key)
+    full = {"depths": [1], "labels": ["all"], "steps": 3, "tasks": ["own/group"]}
+    study["transfer"] |= {"read_outs": {"full": full}, "baselines": ["connectivity", "raw:linear", "dummy"]}
     study |= {"datasets": ["own.yaml"], "study": "own"}
     (clone / "own-study.yaml").write_text(yaml.safe_dump(study))
 

@@ -25,6 +25,7 @@ def test_a_dataset_with_fetch_is_downloaded_by_a_rule(clone, snakemake, monkeypa
     full = study["transfer"]["read_outs"]["full"] | {"tasks": ["public/group"]}
     study |= {"datasets": ["public.yaml"], "verdict": [claim], "known_answers": [], "study": "public"}
     study["transfer"]["read_outs"]["full"] = full
+    study.pop("behaviour")
     (clone / "public-study.yaml").write_text(yaml.safe_dump(study))
     lines = "".join(f"{i % 7},{i % 5}\n" for i in range(40))
     files = {f"ds000001/sub-{i}.csv": lines.encode() for i in range(8)}
