@@ -8,9 +8,6 @@ in training) seed by seed, the score of the ridge read-out with all labels, and 
 """
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,8 +16,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import yaml
 from benchmarks.machine import heading, publish
+from benchmarks.study_run import ROOT, run_study
 
-ROOT = Path(__file__).resolve().parents[1]
 SHARES = {"half": 0.5, "whole": 1.0}
 DEPTHS, SEEDS = [1, 2, 4], 3
 
@@ -35,14 +32,7 @@ def run(name: str, share: float, place: Path) -> Path:
         budgets={"first": 4000, "ratio": 2, "rungs": 2},
     )
     study["transfer"]["read_outs"] = {"ridge": {}}
-    path = place / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(study))
-    command = [str(Path(sys.executable).with_name("snakemake")), "--configfile", str(path)]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        sys.exit((done.stdout + done.stderr)[-4000:])
-    return place / name
+    return run_study(study, place)
 
 
 def _claim(claim: dict[str, Any]) -> dict[str, Any]:

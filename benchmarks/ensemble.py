@@ -8,17 +8,15 @@ a study runs it; "together" is :mod:`transferscale.transfer.ensemble`. All take 
 over the rounds. The last column is the largest difference between the test scores of the two, in units of their SD.
 """
 
-import argparse
-import os
 import statistics
 import time
 from collections.abc import Callable
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
+from benchmarks.device import asked, on_device
 from benchmarks.machine import heading, publish
 
 from transferscale.ladder import scale
@@ -100,20 +98,13 @@ def row(family: str, depth: int, kind: str, device: str) -> str:
 
 def main() -> None:
     """Measure and print the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = asked(__doc__)
     device = options.device
-    told = "" if device == "cpu" else f", {torch.cuda.get_device_name()}"
     head = " | ".join(f"{count} together (ratio)" for count in COUNTS[device])
     lines = [
         "# Small fits trained together",
         "",
-        heading("--device", device, "--threads", str(options.threads))
-        + f", torch {torch.__version__}, {options.threads} threads{told}",
+        heading("--device", device, "--threads", str(options.threads)) + on_device(options),
         "",
         *(__doc__ or "").split("\n\n")[2].splitlines(),
         "",

@@ -9,8 +9,6 @@ and against the same on smoothed windows, on the same test subjects, folds and d
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from copy import deepcopy
@@ -20,8 +18,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 from benchmarks.machine import heading, publish
+from benchmarks.study_run import ROOT, run_study
 
-ROOT = Path(__file__).resolve().parents[1]
 DEPTH, SEEDS, CLIPS = 2, 3, 4000
 TASKS = {"film": "accuracy", "child_adult": "auroc"}
 LABELS = [8, 16, "all"]
@@ -84,16 +82,9 @@ def variants(study: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def gains(study: dict[str, Any], place: Path) -> list[dict[str, Any]]:
     """Rows of the gains table, from Snakemake."""
-    path = place / "study.yaml"
-    path.write_text(yaml.safe_dump(study))
-    results = Path(study["results"]) / study["study"]
-    wanted = str(results / "scaling/gains.parquet")
-    command = [str(Path(sys.executable).with_name("snakemake")), wanted, "--configfile", str(path)]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        sys.exit((done.stdout + done.stderr)[-4000:])
-    found: list[dict[str, Any]] = pq.read_table(wanted).to_pylist()
+    gains = Path(study["results"]) / study["study"] / "scaling/gains.parquet"
+    run_study(study, place, str(gains))
+    found: list[dict[str, Any]] = pq.read_table(gains).to_pylist()
     return found
 
 

@@ -9,19 +9,17 @@ attention by device and precision). Model FLOPs are counted by formula (tested a
 is FLOPs a second over the best large matrix product of that precision, measured first.
 """
 
-import argparse
 import logging
-import os
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.device import asked, on_device
 from benchmarks.machine import heading, publish
 from torch import nn
 
@@ -210,23 +208,17 @@ def utilisation(shape: Shape, depths: list[int], families: list[str], device: st
 
 def main() -> None:
     """Measure and print the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = asked(__doc__)
     device = options.device
     shapes = (
         [(Shape(32, 8, 32), 4), (Shape(64, 8, 32), 6), (Shape(112, 16, 16), 8)]
         if device == "cpu"
         else [(Shape(224, 16, 32), 12), (Shape(224, 16, 32), 24)]
     )
-    told = "" if device == "cpu" else f", {torch.cuda.get_device_name()}"
     lines = [
         "# Speed of pretraining",
         "",
-        heading("--device", device) + f", torch {torch.__version__}, {options.threads} threads{told}",
+        heading("--device", device) + on_device(options),
         "",
         *(__doc__ or "").split("\n\n")[2].splitlines(),
         "",

@@ -8,16 +8,14 @@ rate. "One after the other" steps through 16 networks in turn, each on its own, 
 :mod:`transferscale.pretrain.stacked`. All take turns in one run; a ratio is of medians over the rounds.
 """
 
-import argparse
 import itertools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.device import asked, on_device
 from benchmarks.machine import heading, publish
 from benchmarks.pretrain_speed import noise, take_turns
 
@@ -101,20 +99,13 @@ def row(shape: Scale, family: str, precision: str, device: str) -> str:
 
 def main() -> None:
     """Measure and print the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = asked(__doc__)
     device = options.device
-    told = "" if device == "cpu" else f", {torch.cuda.get_device_name()}"
     head = " | ".join(f"{count} stacked (ratio)" for count in COUNTS[1:])
     lines = [
         "# Small networks trained together",
         "",
-        heading("--device", device, "--threads", str(options.threads))
-        + f", torch {torch.__version__}, {options.threads} threads{told}",
+        heading("--device", device, "--threads", str(options.threads)) + on_device(options),
         "",
         *(__doc__ or "").split("\n\n")[2].splitlines(),
         "",

@@ -19,7 +19,6 @@ from transferscale.tables import read_table
 from transferscale.transfer import baselines
 from transferscale.transfer.fit import fit
 from transferscale.transfer.task import load_task
-from transferscale.transfer.tuner import Tuner
 
 SUBJECTS, VOLUMES, TR_S, LAG_S = 18, 100, 2.0, 4.0
 PICTURES = ("face", "house", "rest")
@@ -112,7 +111,7 @@ def test_fine_tuning_sees_the_same_windows(seen: tuple[Grid, Path]) -> None:
     spec = grid.study.dataset("small").tasks["pictures"].spec()
     task = load_task("pictures", spec, folder / "recordings.parquet", view)
     subjects = np.array([3, 5])
-    rows = Tuner.windows(Tuner.__new__(Tuner), task, subjects)
+    rows = task.windows(view.window_subject, subjects)
     assert rows.tolist() == task.rows(subjects).tolist()
     assert {view.windows["trial_type"][row] for row in rows} == {"face", "house"}
     assert len(rows) == 2 * 6

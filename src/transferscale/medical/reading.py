@@ -79,6 +79,16 @@ class View:
     def __len__(self) -> int:
         return len(self.window_subject)
 
+    @property
+    def first_windows(self) -> list[int]:
+        """The first window of every subject."""
+        first = {subject: row for row, subject in reversed(list(enumerate(self.window_subject.tolist())))}
+        return [first[subject] for subject in range(len(self.subjects))]
+
+    def of_subjects(self, column: str) -> list[Any]:
+        """A column of the windows table that is the same for all windows of a subject, one value a subject."""
+        return [self.windows[column][window] for window in self.first_windows]
+
     def clips(self, rows: npt.ArrayLike | None = None) -> Float32:
         """Clips of the windows ``rows`` (all by default): (windows, volumes, size, size)."""
         chosen = np.arange(len(self)) if rows is None else np.asarray(rows, dtype=np.int64)

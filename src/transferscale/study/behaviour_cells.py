@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 from transferscale.study.behaviour import (
     ARMS_OF,
@@ -24,11 +24,7 @@ UNTRAINED = {"steps": 0, "batch_subjects": 1, "learning_rates": [0.0], "weight_d
 class BehaviourCell(Cell):
     """All conditions but `continual` of one reader, read-out and label count on a dataset."""
 
-    @property
-    def path(self) -> str:
-        """Path of the predictions."""
-        folder = f"transfer/{self.dataset}/{self.view}/behaviour/{self.read_out}/{self.reader.reader_id}"
-        return f"{folder}/n{self.n_labels}/predictions.parquet"
+    part: ClassVar[str] = "behaviour/"
 
 
 @dataclass(frozen=True)
@@ -112,11 +108,9 @@ def conditions(study: Study, cell: BehaviourCell) -> dict[str, Any]:
         if name == cell.dataset and task in tasks:
             target = study.dataset(one.to)
             there = task_onto(dataset, task, target)
-            onto.append(
-                {"task": task, "dataset": one.to, "asks": {**target.tasks[there].spec(), **null(study)}}
-            )
+            onto.append({"task": task, "dataset": one.to, "asks": study.asked(one.to, there)})
     return {
-        "tasks": {name: {**dataset.tasks[name].spec(), **null(study)} for name in tasks},
+        "tasks": {name: study.asked(cell.dataset, name) for name in tasks},
         "corruptions": corruptions,
         "radii": asked.radii,
         "sites": asked.sites and not why_no_sites(dataset) and cell.n_labels != "all",
@@ -129,16 +123,9 @@ def sequence(study: Study, cell: ContinualCell) -> list[dict[str, Any]]:
     found = []
     for name in given(study).continual[cell.sequence - 1]:
         dataset, _, task = name.partition("/")
-        of = study.dataset(dataset)
-        asks = {**of.tasks[task].spec(), **null(study)}
-        found.append({"dataset": dataset, "view": of.view.kind, "task": task, "asks": asks})
+        view = study.dataset(dataset).view.kind
+        found.append({"dataset": dataset, "view": view, "task": task, "asks": study.asked(dataset, task)})
     return found
-
-
-def null(study: Study) -> dict[str, Any]:
-    """What a task's spec has besides where labels are permuted."""
-    seed = study.transfer.permute_labels
-    return {} if seed is None else {"permute_labels": seed}
 
 
 def training(study: Study, read_out: str, reader: Reader) -> dict[str, Any]:
@@ -149,9 +136,7 @@ def training(study: Study, read_out: str, reader: Reader) -> dict[str, Any]:
     full = study.transfer.read_outs.full
     if full is None:
         raise ValueError("the study has no transfer.read_outs.full")
-    keys = ("steps", "batch_subjects", "learning_rates", "weight_decay")
-    options = {key: value for key, value in full.spec().items() if key in keys}
-    return {"options": options, "draws": draws, "first_draw": reader.seed * draws}
+    return {"options": full.options, "draws": draws, "first_draw": reader.seed * draws}
 
 
 def given(study: Study) -> Behaviour:

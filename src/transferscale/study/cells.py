@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 from transferscale.study.dataset import Dataset
 from transferscale.study.reader import Reader
@@ -21,10 +22,13 @@ class Cell:
     reader: Reader
     n_labels: str
 
+    # Folder between the view and the read-out.
+    part: ClassVar[str] = ""
+
     @property
     def path(self) -> str:
         """Path of the predictions."""
-        folder = f"transfer/{self.dataset}/{self.view}/{self.read_out}/{self.reader.reader_id}"
+        folder = f"transfer/{self.dataset}/{self.view}/{self.part}{self.read_out}/{self.reader.reader_id}"
         return f"{folder}/n{self.n_labels}/predictions.parquet"
 
 

@@ -356,20 +356,12 @@ class Grid:
 
     def fit_spec(self, cell: Cell) -> dict[str, Any]:
         """One prediction table."""
-        transfer, reader = self.study.transfer, cell.reader
-        dataset = self.study.dataset(cell.dataset)
+        transfer = self.study.transfer
         spec: dict[str, Any] = {
             "verb": _version("transfer fit"),
             "dataset": cell.dataset,
             "view": cell.view,
-            "read_out": cell.read_out,
-            "reader": reader.reader_id,
-            "arm": reader.arm_name,
-            "control": reader.control,
-            "seed": reader.seed,
-            "fold": reader.fold,
-            "n_labels": cell.n_labels,
-            "normalisation": transfer.normalisation,
+            **self._read(cell.read_out, cell.reader, cell.n_labels),
         }
         if cell.read_out == "ridge":
             spec |= {"options": transfer.read_outs.ridge.spec(), "draws": transfer.draws}
@@ -377,16 +369,11 @@ class Grid:
             trained = transfer.read_outs.trained.get(cell.read_out)
             if trained is None:
                 raise UserError(f"the study has no transfer.read_outs.{cell.read_out}")
-            options = trained.spec()
-            for key in ("arms", "depths", "rungs", "labels", "tasks"):
-                options.pop(key)
-            draws = options.pop("draws")
-            spec |= {"options": options, "draws": draws, "first_draw": max(reader.seed, 0) * draws}
-            spec["model"] = self._start(reader)["model"]
-        tasks = tasks_for(self.study, cell.read_out, cell.dataset, reader)
-        # Absent, not null, where labels are the subjects' own: a null study leaves the specs of others as they were.
-        null = {} if transfer.permute_labels is None else {"permute_labels": transfer.permute_labels}
-        spec["tasks"] = {name: {**dataset.tasks[name].spec(), **null} for name in tasks}
+            first = max(cell.reader.seed, 0) * trained.draws
+            spec |= {"options": trained.options, "draws": trained.draws, "first_draw": first}
+            spec["model"] = self._start(cell.reader)["model"]
+        tasks = tasks_for(self.study, cell.read_out, cell.dataset, cell.reader)
+        spec["tasks"] = {name: self.study.asked(cell.dataset, name) for name in tasks}
         return spec
 
     def behaviour_cells(self) -> list[BehaviourCell]:
@@ -399,7 +386,7 @@ class Grid:
             "verb": _version("transfer behave"),
             "dataset": cell.dataset,
             "view": cell.view,
-            **self._read(cell.read_out, cell.reader, cell.n_labels),
+            **self._behaves(cell.read_out, cell.reader, cell.n_labels),
             **conditions(self.study, cell),
         }
 
@@ -412,8 +399,16 @@ class Grid:
         return {
             "verb": _version("transfer continual"),
             "sequence": cell.sequence,
-            **self._read(cell.read_out, cell.reader, cell.n_labels),
+            **self._behaves(cell.read_out, cell.reader, cell.n_labels),
             "stages": sequence(self.study, cell),
+        }
+
+    def _behaves(self, read_out: str, reader: Reader, n_labels: str) -> dict[str, Any]:
+        """A reader, how it is read out, and how it is trained for the `behaviour` section."""
+        return {
+            **self._read(read_out, reader, n_labels),
+            "model": self._start(reader)["model"],
+            **training(self.study, read_out, reader),
         }
 
     def _read(self, read_out: str, reader: Reader, n_labels: str) -> dict[str, Any]:
@@ -425,10 +420,8 @@ class Grid:
             "control": reader.control,
             "seed": reader.seed,
             "fold": reader.fold,
-            "model": self._start(reader)["model"],
             "n_labels": n_labels,
             "normalisation": self.study.transfer.normalisation,
-            **training(self.study, read_out, reader),
         }
 
     def stage_spec(self, verb: str) -> dict[str, Any]:

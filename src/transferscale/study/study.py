@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -98,6 +98,14 @@ class Study(Part):
         if task not in tasks:
             raise ValueError(f"dataset '{dataset}' has no task '{task}'; {nearest(task, tasks)}")
         return tasks[task]
+
+    def asked(self, dataset: str, task: str) -> dict[str, Any]:
+        """A task as the specs of jobs have it, with the seed of its permutation where labels are permuted.
+
+        Absent, not null, where they are the subjects' own: a null study leaves the specs of others as they were.
+        """
+        seed = self.transfer.permute_labels
+        return self.task(dataset, task).spec() | ({} if seed is None else {"permute_labels": seed})
 
     def claim_dataset(self, claim: Claim | KnownAnswer) -> str:
         """Dataset of a claim or known answer."""

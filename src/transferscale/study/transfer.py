@@ -1,6 +1,6 @@
 """The `transfer` section: label counts, draws, folds, and which read-out runs where."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -47,6 +47,10 @@ class Ridge(Part):
     )
 
 
+# Keys of a read-out that trains which say where it runs, and nothing of a fit.
+WHERE = ("arms", "depths", "rungs", "labels", "draws", "tasks")
+
+
 class Trained(Part):
     """A read-out that trains, at stated depths, rungs and label counts; what it starts from without pretraining
     (:data:`START`) always runs beside its arms."""
@@ -79,6 +83,11 @@ class Trained(Part):
     weight_decay: float = Field(0.05, ge=0, description="decoupled weight decay")
 
     _labels_rise = field_validator("labels")(rising)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What a fit depends on: the section without where it runs."""
+        return {key: value for key, value in self.spec().items() if key not in WHERE}
 
 
 class Lora(Trained):

@@ -37,6 +37,12 @@ def membership(owner: npt.NDArray[np.int64], subjects: int) -> npt.NDArray[np.fl
     return matrix
 
 
+def members(owner: npt.NDArray[np.int64], subjects: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """:func:`membership` of windows by who owns them, among these subjects and in their order."""
+    place = {subject: i for i, subject in enumerate(subjects.tolist())}
+    return membership(np.array([place[one] for one in owner.tolist()], dtype=np.int64), len(subjects))
+
+
 def moments(windows: Any, member: Any) -> tuple[Any, Any, Any]:
     """Mean and SD over a subject's windows, and what the covariance is made of; numpy or torch alike.
 

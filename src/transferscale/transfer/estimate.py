@@ -37,21 +37,22 @@ def transfer_text(study: Study, lines: Sequence[Line]) -> str:
         ``pretrain.estimate.estimate`` of the study: what its networks were measured at.
     """
     jobs, fits, seconds = Counter[str](), Counter[str](), defaultdict[str, float](float)
-    unknown = []
     passes = _forward_seconds(lines)
-    for dataset in study.datasets:
-        windows = _windows(dataset)
-        if windows is None:
-            unknown.append(dataset.dataset)
-            continue
-        for reader in frozen(study, dataset.dataset):
+    # Once a dataset: its table of people is read for it.
+    counted = {dataset.dataset: _windows(dataset) for dataset in study.datasets}
+    known = {name: windows for name, windows in counted.items() if windows is not None}
+    unknown = [name for name, windows in counted.items() if windows is None]
+    for name, (every, _) in known.items():
+        for reader in frozen(study, name):
             once = passes.get((reader.family, reader.depth), 0.0)
             jobs["features"] += 1
-            seconds["features"] += windows[0] * once + (TORCH_S if reader.network else PLAIN_S)
-    for cell in study_cells(study):
+            seconds["features"] += every * once + (TORCH_S if reader.network else PLAIN_S)
+    for cell in cells(study):
+        if cell.dataset not in known:
+            continue
         jobs[cell.read_out] += 1
         fits[cell.read_out] += fits_of(study, cell)
-        seconds[cell.read_out] += _seconds(study, cell, passes)
+        seconds[cell.read_out] += _seconds(study, cell, known[cell.dataset], passes)
     total = sum(seconds.values()) / 60
     told = ["Transfer on this machine:"]
     told += [
@@ -72,11 +73,6 @@ def transfer_text(study: Study, lines: Sequence[Line]) -> str:
     return "\n".join(told)
 
 
-def study_cells(study: Study) -> list[Cell]:
-    """Prediction tables on datasets whose windows are known beforehand."""
-    return [cell for cell in cells(study) if _windows(study.dataset(cell.dataset)) is not None]
-
-
 def _windows(dataset: Dataset) -> Windows | None:
     each = windows_of(dataset)
     if why_unknown(dataset) or each is None:
@@ -95,11 +91,10 @@ def _forward_seconds(lines: Sequence[Line]) -> dict[tuple[str, int], float]:
     }
 
 
-def _seconds(study: Study, cell: Cell, passes: dict[tuple[str, int], float]) -> float:
+def _seconds(study: Study, cell: Cell, windows: Windows, passes: dict[tuple[str, int], float]) -> float:
     """Seconds of a job."""
-    windows = _windows(study.dataset(cell.dataset))
     options = study.transfer.read_outs.trained.get(cell.read_out)
-    if options is None or windows is None:
+    if options is None:
         return PLAIN_S
     once, (every, each) = passes.get((cell.reader.family, cell.reader.depth), 0.0), windows
     start = TORCH_S + every * once

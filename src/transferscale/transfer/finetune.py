@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.artefacts import Stopwatch
 from transferscale.errors import UserError
 from transferscale.medical.reading import Splits, View
 from transferscale.transfer.features import check_geometry, load
@@ -71,11 +71,8 @@ def fit(
                 predictions.add(task, cell, *tuner.predict(tuned, task, cell), tuned.choice)
             fits += len(together)
             print(f"{spec['reader']}: {fits} fits, {watch.seconds:.1f} s", file=sys.stderr)
-    for sentence in left_out:
-        print(sentence, file=sys.stderr)
-    predictions.write(out)
     about_run = {"threads": threads, "device": device.type, "fits": fits, "at_once": tuner.at_once}
-    write_provenance(out, watch, **about_run, rows=len(predictions), left_out=left_out)
+    predictions.write(out, watch, left_out, **about_run)
 
 
 def tuner_of(

@@ -1,11 +1,10 @@
 """Read-out ``ridge``: one prediction table from one features file. Needs numpy and pyarrow only."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.artefacts import Stopwatch
 from transferscale.errors import UserError
 from transferscale.medical.reading import Splits, View
 from transferscale.transfer.grams import Grams, read_grams, view_hash
@@ -51,10 +50,7 @@ def fit(
             for cell, result in zip(together, _fitted(grams, task, together, spec["options"]), strict=True):
                 predictions.add(task, cell, result.scores, result.log_odds, result.choice)
         seconds[name] = round(watch.seconds - began, 3)
-    for sentence in left_out:
-        print(sentence, file=sys.stderr)
-    predictions.write(out)
-    write_provenance(out, watch, rows=len(predictions), task_s=seconds, left_out=left_out)
+    predictions.write(out, watch, left_out, task_s=seconds)
 
 
 def _together(grams: Grams, task: Task, every: Iterable[Cell]) -> list[list[Cell]]:

@@ -24,15 +24,6 @@ if TYPE_CHECKING:
     from transferscale.transfer.task import Task
 
 
-def permuted(condition: str) -> str:
-    """What column ``condition`` says where labels are permuted, so that no such row passes for a result.
-
-    >>> permuted("clean"), permuted("noise")
-    ('permuted', 'permuted:noise')
-    """
-    return "permuted" if condition == "clean" else f"permuted:{condition}"
-
-
 def permute(task: "Task", seed: int, subjects: Sequence[str]) -> "Task":
     """The task with its labels permuted.
 

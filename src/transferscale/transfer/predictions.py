@@ -1,16 +1,17 @@
 """Rows of the predictions table, gathered column by column."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from transferscale.artefacts import canonical_json
+from transferscale.artefacts import Stopwatch, canonical_json, write_provenance
+from transferscale.conditions import CLEAN, permuted
 from transferscale.medical.reading import View
 from transferscale.tables import TABLES, write_columns
-from transferscale.transfer.permutation import permuted
 from transferscale.transfer.task import Cell, Task
 
 
@@ -40,8 +41,7 @@ class Predictions:
             "split_hash": split_hash,
         }
         self.view = view
-        first = {subject: row for row, subject in reversed(list(enumerate(view.windows["subject"])))}
-        self.first_window = [first[subject] for subject in view.subjects]
+        self.first_windows = view.first_windows
         self.columns: dict[str, list[Any]] = {name: [] for name in TABLES["predictions"].columns}
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class Predictions:
         scores: npt.NDArray[np.floating[Any]],
         log_odds: npt.NDArray[np.floating[Any]],
         choice: Mapping[str, Any],
-        condition: str = "clean",
+        condition: str = CLEAN,
         severity: int = 0,
     ) -> None:
         """Add a cell's test rows under a condition.
@@ -68,7 +68,7 @@ class Predictions:
         """
         windows = task.kind == "state"
         rows = task.rows(cell.test)
-        places = rows.tolist() if windows else [self.first_window[row] for row in rows]
+        places = rows.tolist() if windows else [self.first_windows[row] for row in rows]
         of = self.view.windows
         predicted, listed = decide(task.kind, scores)
         repeated = {
@@ -104,9 +104,12 @@ class Predictions:
         for name, column in self.columns.items():
             column += other.columns[name]
 
-    def write(self, out: Path) -> None:
-        """Write the table."""
+    def write(self, out: Path, watch: Stopwatch, left_out: Sequence[str], **facts: Any) -> None:
+        """Write the table and its provenance, and tell what was left out."""
+        for sentence in left_out:
+            print(sentence, file=sys.stderr)
         write_columns(out, "predictions", self.columns)
+        write_provenance(out, watch, **facts, rows=len(self), left_out=left_out)
 
 
 def decide(

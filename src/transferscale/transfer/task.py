@@ -70,6 +70,12 @@ class Task:
         labelled = ~np.isnan(self.y)
         return np.concatenate([np.flatnonzero((self.owner == subject) & labelled) for subject in subjects])
 
+    def windows(self, owner: Rows, subjects: Rows) -> Rows:
+        """Windows of these subjects, subject by subject, given who owns each; of states those that have a label."""
+        if self.kind == "state":
+            return self.rows(subjects)
+        return np.concatenate([np.flatnonzero(owner == subject) for subject in subjects])
+
     def inner(self, train: Rows, folds: int) -> list[Rows]:
         """Subjects held out in each inner fold; none below the number from which anything is chosen."""
         if len(train) < CHOICE_FROM:
@@ -150,6 +156,22 @@ def possible_tasks(spec: Mapping[str, Any], splits: Splits) -> tuple[dict[str, A
     return possible, left_out
 
 
+def subjects_of(task: Task, names: Sequence[str], splits: Splits, view: View) -> Rows:
+    """Indices into the view's subjects, in the order given; where labels are permuted, of who stands in their places.
+
+    Raises
+    ------
+    UserError
+        If the view lacks a subject.
+    """
+    position = {subject: i for i, subject in enumerate(view.subjects)}
+    unknown = [name for name in names if name not in position]
+    if unknown:
+        raise UserError(f"{splits.path}: subject '{unknown[0]}' is not in view {view.folder}; split again")
+    found = np.array([position[name] for name in names], dtype=np.int64)
+    return found if task.place is None else task.place[found]
+
+
 def cells(task: Task, spec: Mapping[str, Any], splits: Splits, view: View) -> Iterator[Cell]:
     """Every (repeat, fold, draw) of a prediction table.
 
@@ -162,16 +184,10 @@ def cells(task: Task, spec: Mapping[str, Any], splits: Splits, view: View) -> It
     UserError
         If the splits are of other subjects, or hold fewer training subjects or draws than asked for.
     """
-    position = {subject: i for i, subject in enumerate(view.subjects)}
 
     def indices(subjects: Sequence[str]) -> Rows:
-        unknown = [subject for subject in subjects if subject not in position]
-        if unknown:
-            raise UserError(
-                f"{splits.path}: subject '{unknown[0]}' is not in view {view.folder}; split again"
-            )
-        found = np.array([position[subject] for subject in subjects], dtype=np.int64)
-        found = found if task.place is None else np.sort(task.place[found])
+        found = subjects_of(task, subjects, splits, view)
+        found = found if task.place is None else np.sort(found)
         if not len(task.rows(found)) or np.isnan(task.y[task.rows(found)]).any():
             raise UserError(f"{splits.path}: task '{task.name}' has subjects without a label; split again")
         return found

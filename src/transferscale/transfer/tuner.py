@@ -26,14 +26,14 @@ from torch import Tensor
 
 from transferscale.artefacts import fingerprint
 from transferscale.errors import UserError
-from transferscale.transfer.aggregate import membership
+from transferscale.transfer.aggregate import members
 from transferscale.transfer.choice import best
 from transferscale.transfer.ensemble import STACKED, Batch, Ensemble, at_once, filled
 from transferscale.transfer.features import BATCH_WINDOWS
 from transferscale.transfer.head import Head
 from transferscale.transfer.readout import criterion, side_weights, targets
 from transferscale.transfer.task import Cell, Task
-from transferscale.transfer.trained.network import Network
+from transferscale.transfer.trained.network import Network, tokens_of
 from transferscale.transfer.trained.optimiser import Optimiser, Plan, marks
 from transferscale.transfer.trained.read_out import Identity, read_out
 
@@ -262,22 +262,19 @@ class Tuner:
 
     def encode(self, model: Network, clips: Tensor) -> Tensor:
         """Final tokens of clips, those of one time step side by side: (windows, times, places * width)."""
-        return model(clips).reshape(len(clips), model.grid[0], -1)  # type: ignore[no-any-return]
+        tokens: Tensor = tokens_of(model, clips)
+        return tokens
 
     def windows(self, task: Task, subjects: Rows) -> Rows:
         """Windows of these subjects, subject by subject; in a state task those that have a label."""
-        if task.kind == "state":
-            return task.rows(subjects)
-        return np.concatenate([np.flatnonzero(self.owner == subject) for subject in subjects])
+        return task.windows(self.owner, subjects)
 
     def member(self, windows: Rows, subjects: Rows) -> Tensor:
         """Which window belongs to which of these subjects (windows, subjects)."""
         return self._member(windows, subjects).to(self.clips.device)
 
     def _member(self, windows: Rows, subjects: Rows) -> Tensor:
-        place = {subject: i for i, subject in enumerate(subjects.tolist())}
-        index = np.array([place[subject] for subject in self.owner[windows].tolist()], dtype=np.int64)
-        return torch.from_numpy(membership(index, len(subjects)))
+        return torch.from_numpy(members(self.owner[windows], subjects))
 
     def target(self, task: Task) -> Tensor:
         """Targets of all rows (rows, outputs)."""

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.scaling.planted_predictions import predictions
+from transferscale.conditions import plain
 from transferscale.errors import UserError
-from transferscale.scaling.behaviour.cells import plain, read_conditions
+from transferscale.scaling.behaviour.cells import read_conditions
 from transferscale.scaling.behaviour.conditions import rows
 from transferscale.study.study import Study
 from transferscale.tables import write_table
@@ -25,7 +26,7 @@ def asked(study: Study, level: float, condition: str, severity: int, seed: int =
 
 def scored(study: Study, path: Path, given: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
     write_table(path, "predictions", given)
-    found = rows(study, read_conditions(path, lambda condition: not condition.startswith("continual")))
+    found = rows(study, read_conditions(path))
     return {(row["task"], row["condition"], row["severity"], row["metric"]): row for row in found}
 
 

@@ -1,17 +1,14 @@
 """The predictions of a study's `behaviour` section as cells, one a condition and severity."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pyarrow.compute as pc
 
+from transferscale.conditions import CLEAN, plain
 from transferscale.errors import UserError
 from transferscale.partitions import read_part
 from transferscale.scaling.gains.study_cells import CellKey, StudyCell, cells_of
-
-# What stands before a condition, or for clean, where labels are permuted.
-PERMUTED = "permuted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +27,7 @@ class ConditionCell(StudyCell):
     @property
     def clean(self) -> bool:
         """Whether recordings are as they are."""
-        return self.condition in ("clean", PERMUTED)
+        return plain(self.condition) == CLEAN
 
     @property
     def elsewhere(self) -> bool:
@@ -48,13 +45,8 @@ class ConditionCell(StudyCell):
         return self.key, self.condition, self.severity
 
 
-def plain(condition: str) -> str:
-    """A condition without what says that labels are permuted."""
-    return "clean" if condition == PERMUTED else condition.removeprefix(f"{PERMUTED}:")
-
-
-def read_conditions(predictions: Path, wanted: Callable[[str], bool]) -> list[ConditionCell]:
-    """Cells of the conditions (without ``permuted``) that are ``wanted``, sorted by what they are of.
+def read_conditions(predictions: Path) -> list[ConditionCell]:
+    """Cells of every condition and severity, sorted by what they are of.
 
     Raises
     ------
@@ -67,8 +59,6 @@ def read_conditions(predictions: Path, wanted: Callable[[str], bool]) -> list[Co
     for condition, severity in zip(
         pairs["condition"].to_pylist(), pairs["severity"].to_pylist(), strict=True
     ):
-        if not wanted(plain(condition)):
-            continue
         here = pc.and_(pc.equal(table["condition"], condition), pc.equal(table["severity"], severity))
         try:
             cells = cells_of(table.filter(here), predictions)

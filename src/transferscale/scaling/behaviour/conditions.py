@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from transferscale.conditions import plain
 from transferscale.errors import UserError
-from transferscale.scaling.behaviour.cells import ConditionCell, plain
+from transferscale.scaling.behaviour.cells import ConditionCell
 from transferscale.scaling.gains.pairs import paired
 from transferscale.scaling.gains.scores import Evaluation, evaluate
 from transferscale.scaling.gains.study_cells import CellKey, score_rows

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from transferscale.scaling.behaviour.cells import ConditionCell, plain
+from transferscale.conditions import plain
+from transferscale.scaling.behaviour.cells import ConditionCell
 from transferscale.scaling.gains.bootstrap import RESAMPLES, crossed, subject_weights
 from transferscale.scaling.gains.scores import Evaluation, evaluate, strata
 from transferscale.scaling.metrics import Ints, Reals

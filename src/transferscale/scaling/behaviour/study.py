@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.conditions import plain
 from transferscale.scaling.behaviour import conditions, sequences
-from transferscale.scaling.behaviour.cells import read_conditions
+from transferscale.scaling.behaviour.cells import ConditionCell, read_conditions
 from transferscale.scaling.gains.bootstrap import RESAMPLES
 from transferscale.study.study import Study
 from transferscale.tables import write_table
@@ -19,8 +20,10 @@ def run(study: Study, predictions: Path, behaviour: Path, continual: Path) -> No
         If predictions are missing, or do not belong together.
     """
     watch = Stopwatch()
-    asked = read_conditions(predictions, lambda condition: not condition.startswith(sequences.CONDITION))
-    learned = read_conditions(predictions, lambda condition: condition.startswith(sequences.CONDITION))
+    asked: list[ConditionCell] = []
+    learned: list[ConditionCell] = []
+    for cell in read_conditions(predictions):
+        (learned if plain(cell.condition).startswith(sequences.CONDITION) else asked).append(cell)
     tables = {behaviour: ("behaviour", conditions.rows(study, asked))}
     tables[continual] = ("continual", sequences.rows(study, learned))
     for path, (name, rows) in tables.items():

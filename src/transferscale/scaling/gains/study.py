@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.conditions import CLEAN, permuted
 from transferscale.errors import UserError
 from transferscale.scaling.gains.bootstrap import RESAMPLES
 from transferscale.scaling.gains.comparison import ASSUMPTION, beforehand_sentence, in_words
@@ -47,7 +48,7 @@ def run(
     ``tell`` gets the sentences of :func:`beforehand` before any arm is scored.
     """
     watch = Stopwatch()
-    cells = read_cells(predictions, "permuted" if study.transfer.null else "clean")
+    cells = read_cells(predictions, permuted(CLEAN) if study.transfer.null else CLEAN)
     # References first: what can be detected is said before an arm is looked at.
     arms = [cell for cell in cells if cell.reader.pretrained]
     evaluations = _evaluate(study, [cell for cell in cells if not cell.reader.pretrained])

@@ -18,11 +18,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from transferscale.artefacts import Stopwatch, write_provenance
+from transferscale.artefacts import Stopwatch
 from transferscale.errors import UserError
 from transferscale.medical.reading import Splits, View
 from transferscale.study.behaviour import SEVERITIES
-from transferscale.transfer.aggregate import membership
+from transferscale.transfer.aggregate import members
 from transferscale.transfer.behaviour.attack import attack
 from transferscale.transfer.behaviour.corruption import Recorded, of_window
 from transferscale.transfer.behaviour.draws import order_of, without
@@ -106,10 +106,7 @@ def behave(
             print(f"{spec['reader']}: {fits} fits, {watch.seconds:.1f} s", file=sys.stderr)
     for one in elsewhere:
         predictions.extend(one.predictions)
-    for sentence in left_out:
-        print(sentence, file=sys.stderr)
-    predictions.write(out)
-    write_provenance(out, watch, threads=threads, fits=fits, rows=len(predictions), left_out=left_out)
+    predictions.write(out, watch, left_out, threads=threads, fits=fits)
 
 
 @dataclass(frozen=True)
@@ -227,12 +224,8 @@ class Elsewhere:
         """Predict the share of its subjects that this fold's read-out is asked about."""
         own = self._share(cell.fold, folds)
         task, owner = self.task, self.view.window_subject
-        if task.kind == "state":
-            windows = task.rows(own)
-        else:
-            windows = np.concatenate([np.flatnonzero(owner == subject) for subject in own])
-        place = {subject: i for i, subject in enumerate(own.tolist())}
-        member = membership(np.array([place[s] for s in owner[windows].tolist()], dtype=np.int64), len(own))
+        windows = task.windows(owner, own)
+        member = members(owner[windows], own)
         series = torch.from_numpy(self.bench.recorded.series[windows])
         found = self.bench.read(tuned, series, torch.from_numpy(member))
         condition = f"onto:{self.view.contract['dataset']}"
@@ -253,10 +246,7 @@ def _other_sites(
 
     A sentence where the task cannot be asked so.
     """
-    site_of = [
-        data.windows["site"][window] for window in np.unique(data.window_subject, return_index=True)[1]
-    ]
-    sites = np.array(site_of)
+    sites = np.array(data.of_subjects("site"))
     of = f"'{folds.dataset}/{task.name}'"
     named = f"condition site of {of} is left out at {n_labels} labelled subjects"
     mine = sites[task.subjects]

@@ -25,14 +25,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from transferscale.artefacts import Stopwatch, fingerprint, write_provenance
+from transferscale.artefacts import Stopwatch, fingerprint
 from transferscale.errors import UserError
 from transferscale.medical.reading import Splits, View
-from transferscale.transfer.behaviour.draws import order_of, subjects_of, without
+from transferscale.transfer.behaviour.draws import order_of, without
 from transferscale.transfer.behaviour.shown import Shown, network
 from transferscale.transfer.finetune import identity_of
 from transferscale.transfer.predictions import Predictions
-from transferscale.transfer.task import Cell, Task, load_task
+from transferscale.transfer.task import Cell, Task, load_task, subjects_of
 from transferscale.transfer.trained.network import Network
 from transferscale.transfer.tuner import Tuned, Tuner
 
@@ -84,12 +84,7 @@ def continual(
     first, *others = (ground.predictions for ground in grounds.values())
     for other in others:
         first.extend(other)
-    for sentence in left_out:
-        print(sentence, file=sys.stderr)
-    first.write(out)
-    write_provenance(
-        out, watch, threads=threads, fits=len(sequences) * len(stages), rows=len(first), left_out=left_out
-    )
+    first.write(out, watch, left_out, threads=threads, fits=len(sequences) * len(stages))
 
 
 @dataclass(frozen=True)
@@ -187,7 +182,7 @@ def _cells(spec: Mapping[str, Any], stages: Sequence[Stage]) -> tuple[list[list[
 def folds_of(stages: Sequence[Stage], first: Stage, repeat: int) -> Rows:
     """Fold of every subject of the dataset of ``first``, its first task in the sequence; -1 who is in no task."""
     view, splits, name = first.ground.view, first.ground.splits, first.task.name
-    families = [view.windows["family_group"][w] for w in np.unique(view.window_subject, return_index=True)[1]]
+    families = view.of_subjects("family_group")
     fold_of = np.full(len(families), -1, dtype=np.int64)
     for fold in range(splits.folds(name)):
         fold_of[subjects_of(first.task, splits.test(name, repeat, fold), splits, view)] = fold

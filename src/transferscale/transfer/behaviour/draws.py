@@ -1,33 +1,15 @@
 """Label draws without some subjects: as near to the ordinary draw as can be, and nested like it."""
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from transferscale.errors import UserError
 from transferscale.medical.reading import Splits, View
-from transferscale.transfer.task import Cell, Task
+from transferscale.transfer.task import Cell, Task, subjects_of
 
 Rows = npt.NDArray[np.int64]
-
-
-def subjects_of(task: Task, names: Sequence[str], splits: Splits, view: View) -> Rows:
-    """Indices into the view's subjects, in the order given; where labels are permuted, of who stands in their places.
-
-    Raises
-    ------
-    UserError
-        If the view lacks a subject.
-    """
-    position = {subject: i for i, subject in enumerate(view.subjects)}
-    unknown = [name for name in names if name not in position]
-    if unknown:
-        raise UserError(f"{splits.path}: subject '{unknown[0]}' is not in view {view.folder}; split again")
-    found = np.array([position[name] for name in names], dtype=np.int64)
-    return found if task.place is None else task.place[found]
 
 
 def order_of(task: Task, cell: Cell, splits: Splits, view: View) -> Rows:

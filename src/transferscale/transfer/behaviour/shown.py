@@ -13,7 +13,7 @@ from transferscale.medical.layout import EMPTY
 from transferscale.medical.reading import View
 from transferscale.transfer.features import BATCH_WINDOWS, check_geometry, load
 from transferscale.transfer.head import Head
-from transferscale.transfer.trained.network import Network
+from transferscale.transfer.trained.network import Network, tokens_of
 
 
 class Columns(nn.Module):
@@ -77,5 +77,5 @@ def scores(
     model: Network, head: Head, inputs: Tensor, member: Float[Tensor, "windows subjects"]
 ) -> Float[Tensor, "rows outputs"]:
     """Scores of the rows that these windows make up (``tuner.Tuner.scores`` on any windows)."""
-    parts = [model(part).reshape(len(part), model.grid[0], -1) for part in torch.split(inputs, BATCH_WINDOWS)]
+    parts = [tokens_of(model, part) for part in torch.split(inputs, BATCH_WINDOWS)]
     return head(torch.cat(parts), member)

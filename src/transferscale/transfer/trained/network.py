@@ -2,6 +2,9 @@
 
 from typing import Any, TypeAlias
 
+from jaxtyping import Float
+from torch import Tensor
+
 from transferscale.ladder.multipliers import Multipliers
 from transferscale.ladder.scale import HEAD
 from transferscale.models.encoder import VideoEncoder
@@ -18,6 +21,12 @@ def multipliers(encoder: VideoEncoder) -> Multipliers:
     those of depth 1, and a learning rate made there would spoil them.
     """
     return Multipliers(width=encoder.width / HEAD, depth=encoder.scale.multipliers.depth)
+
+
+def tokens_of(network: Network, clips: Tensor) -> Float[Tensor, "windows times features"]:
+    """Final tokens of clips, those of one time step side by side: features are places * width."""
+    tokens: Tensor = network(clips)
+    return tokens.reshape(len(clips), network.grid[0], -1)
 
 
 def groups(network: Network, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
