@@ -28,6 +28,7 @@ from transferscale.transfer.tuner import Tuned, Tuner
 SUBJECTS, WINDOWS, LABELLED, LOOPED, ROUNDS = 40, 8, 8, 4, 3
 COUNTS = {"cpu": (4, 8), "cuda": (4, 16, 64)}
 OPTIONS = {"steps": 6, "batch_subjects": 4, "learning_rates": [1e-2], "weight_decay": 0.05}
+OPTIONS |= {"penalties": [0.1, 1.0], "fixed_penalty": 0.1, "inner_folds": 3}
 
 
 def tuner_of(family: str, depth: int, device: str) -> Tuner:

@@ -11,7 +11,8 @@ same setting: arms with a network at the same layer, baselines at their only one
 
 Frozen: random networks of depth 2 and 4, checkpoints where folders are given, `raw:linear` and `connectivity`; 4 and 8
 labels, five draws, four folds. Trained (`--trained`): a random network of depth 2 (and the first checkpoint), the
-classes and the states, 8 labels, one draw, four folds; every read-out at every rate and number of steps.
+classes and the states, 8 labels, one draw, four folds; every read-out at every rate, number of steps and penalty of the
+head. Last the perceptron of arm `raw:mlp` in read-out `full`, at several widths.
 """
 
 import argparse
@@ -41,14 +42,17 @@ from transferscale.study.study import Study
 from transferscale.transfer import baselines
 from transferscale.transfer.features import layer_grams
 from transferscale.transfer.grams import Grams, read_grams, view_hash
+from transferscale.transfer.perceptron import Perceptron
 from transferscale.transfer.predictions import decide
 from transferscale.transfer.readout import FIXED_LAYER, Problem, fit_problems, targets
 from transferscale.transfer.task import Cell, Task, cells, load_task
+from transferscale.transfer.trained.network import Network
 from transferscale.transfer.tuner import Tuner
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 LABELS, DRAWS, FOLDS, CLOSE = (4, 8), 5, 4, 0.01
-RATES, STEPS, READ_OUTS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), (10, 40), ("attentive", "fpt", "lora", "full")
+RATES, STEPS, READ_OUTS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2), (10, 40), ("attentive", "fpt", "lora", "full")
+HEAD_PENALTIES, WIDTHS = (0.1, 1.0), (128, 256, 512, 1024)
 CHANCE = {"auroc": 0.5, "accuracy": 0.0, "r": 0.0}
 
 
@@ -146,17 +150,32 @@ def frozen(sets: list[Simulated], checkpoints: list[Path]) -> dict[tuple[int, fl
     return {setting: statistics.mean(values) for setting, values in found.items()}
 
 
+# Read-out, or width of the perceptron.
+Setting = tuple[str, float, int, float]
+
+
 def trained(
     sets: list[Simulated], checkpoints: list[Path], defaults: Mapping[str, Any]
-) -> dict[tuple[str, float, int], float]:
-    """Mean score above chance of every read-out, learning rate and number of steps."""
-    found: dict[tuple[str, float, int], list[float]] = {}
+) -> dict[Setting, float]:
+    """Mean score above chance of every read-out, learning rate, number of steps and penalty of the head."""
+    found: dict[Setting, list[float]] = {}
     for data in sets:
-        clips = torch.from_numpy(data.view.clips())
+        clips, series = (
+            torch.from_numpy(np.ascontiguousarray(one))
+            for one in (data.view.clips(), data.view.series_windows())
+        )
         models = [build(data.grid.model_spec("vit", 2), 0), *map(load_encoder, checkpoints[:1])]
-        for model, read_out, rate, steps in product(models, READ_OUTS, RATES, STEPS):
-            options = {**defaults, "learning_rates": [rate], "steps": steps, "rank": 4}
-            tuner = Tuner(model.eval(), clips, data.view.window_subject, options, read_out)
+        starts: list[tuple[str, str, Network, torch.Tensor]] = [
+            (name, name, model.eval(), clips) for model, name in product(models, READ_OUTS)
+        ]
+        for width in WIDTHS:
+            perceptron = Perceptron(series[0].numel(), 0, width)
+            starts.append((f"raw:mlp, {width} units", "full", perceptron, series))
+        for start, rate, steps, penalty in product(starts, RATES, STEPS, HEAD_PENALTIES):
+            name, read_out, model, windows = start
+            own = {"learning_rates": [rate], "steps": steps, "fixed_penalty": penalty}
+            options = {**defaults, **own, "rank": 4, "inner_folds": 3, "penalties": []}
+            tuner = Tuner(model, windows, data.view.window_subject, options, read_out)
             for task in (data.tasks[name] for name in ("group", "state") if name in data.tasks):
                 fits = []
                 for cell in data.cells(task, LABELS[-1], 1):
@@ -165,7 +184,7 @@ def trained(
                     with torch.no_grad():
                         told = tuned.head.decision(tuner.scores(tuned.model, tuned.head, task, cell.test))
                     fits.append((cell, told.numpy()))
-                found.setdefault((read_out, rate, steps), []).append(data.above_chance(task, fits))
+                found.setdefault((name, rate, steps, penalty), []).append(data.above_chance(task, fits))
     return {setting: statistics.mean(values) for setting, values in found.items()}
 
 
@@ -213,16 +232,17 @@ def frozen_table(found: Mapping[tuple[int, float], float], fixed: float) -> list
     ]
 
 
-def trained_table(found: Mapping[tuple[str, float, int], float]) -> list[str]:
-    """Read-outs and steps by learning rates."""
+def trained_table(found: Mapping[Setting, float]) -> list[str]:
+    """Read-outs, steps and penalties by learning rates."""
     lines = [
-        "| read-out | steps | " + " | ".join(f"rate {rate:g}" for rate in RATES) + " | best rate |",
-        "|---" * (len(RATES) + 3) + "|",
+        "| read-out | steps | penalty | " + " | ".join(f"rate {rate:g}" for rate in RATES) + " | best rate |",
+        "|---" * (len(RATES) + 4) + "|",
     ]
-    for read_out, steps in product(READ_OUTS, STEPS):
-        row = [found[read_out, rate, steps] for rate in RATES]
+    names = dict.fromkeys(name for name, *_ in found)
+    for read_out, steps, penalty in product(names, STEPS, HEAD_PENALTIES):
+        row = [found[read_out, rate, steps, penalty] for rate in RATES]
         lines.append(
-            f"| {read_out} | {steps} | {' | '.join(f'{value:.3f}' for value in row)} | "
+            f"| {read_out} | {steps} | {penalty:g} | {' | '.join(f'{value:.3f}' for value in row)} | "
             f"{RATES[int(np.argmax(row))]:g} |"
         )
     return lines

@@ -259,7 +259,7 @@ TABLES: dict[str, Table] = {
             "kind": (TEXT, "classification, regression or state"),
             "view": (TEXT, "view"),
             "arm": (TEXT, "arm"),
-            "read_out": (TEXT, "read-out; 'ridge' is the last layer at one fixed penalty here"),
+            "read_out": (TEXT, "read-out; 'ridge' is the last layer alone here"),
             "reader_group": (TEXT, "reader without its seed"),
             "depth": (INT, "depth, 0 for baselines"),
             "rung": (INT, "rung, 0 where nothing was pretrained"),

@@ -11,11 +11,11 @@ from tests.transfer.trained.test_read_outs import FAMILIES, OPTIONS, encoder_of,
 from transferscale.medical.reading import Splits, View
 from transferscale.study.reader import Reader
 from transferscale.transfer.ensemble import Batch, Objective, at_once, filled
-from transferscale.transfer.head import HEAD_PENALTY, HEAD_RATE, Head
+from transferscale.transfer.head import HEAD_RATE, Head
 from transferscale.transfer.perceptron import Perceptron
 from transferscale.transfer.task import Cell, Task, cells, load_task
 from transferscale.transfer.trained.optimiser import Plan
-from transferscale.transfer.tuner import Tuner
+from transferscale.transfer.tuner import Fit, Tuner
 
 
 def fits_of(planted: Planted, name: str, n: int) -> tuple[Task, list[Cell]]:
@@ -61,7 +61,7 @@ def test_each_chooses_where_it_has_enough_to_choose_with(planted: Planted) -> No
         assert_as_alone(tuner, task, together)
         found = tuner.fit_together(task, together, [("x", cell.fold, cell.draw) for cell in together])
         told = [(len(cell.train), one.choice["chosen"]) for cell, one in zip(together, found, strict=True)]
-        assert sorted(told) == [(15, "fixed"), (16, "inner split")]
+        assert sorted(told) == [(15, "fixed"), (16, "inner folds")]
 
 
 @pytest.mark.parametrize("kind", ["group", "film"])
@@ -89,7 +89,7 @@ def test_what_fills_a_batch_up_weighs_nothing(planted: Planted, kind: str) -> No
     tuner = tuner_of(planted, "full")
     task, cell = task_and_cell(planted, kind)
     target, windows = tuner.target(task)[task.rows(cell.train)], tuner.windows(task, cell.train)
-    head = Head(task.kind, tuner.start[windows], tuner.member(windows, cell.train), target, HEAD_PENALTY)
+    head = Head(task.kind, tuner.start[windows], tuner.member(windows, cell.train), target, 1.0)
     subjects = cell.train[:3]
     own, rows = tuner.windows(task, subjects), task.rows(subjects)
     weight = torch.full((len(rows),), 1 / len(rows))
@@ -116,7 +116,7 @@ def test_rounding_does_not_move_the_head_from_its_optimum(planted: Planted) -> N
     tuner = tuner_of(planted, "full", options={**OPTIONS, "batch_subjects": 16})
     task, cell = task_and_cell(planted, "group")
     found = {}
-    for step, _, head in tuner.run(task, cell.train, Plan(1e-2, 1, 1), ("x",)):
+    for step, [(_, head)] in tuner.run_together(task, [Fit(cell.train, ("x",), 1.0)], Plan(1e-2, 1, 1)):
         found[step] = [weight.detach().clone() for weight in head.parameters()]
     for before, after in zip(found[0], found[1], strict=True):
         assert float((after - before).norm()) < 1e-3 * 1e-2 * HEAD_RATE

@@ -1,6 +1,7 @@
 """Fine-tuning starts at the frozen read-out, goes down from there, and treats both arms alike."""
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,16 @@ from transferscale.study.reader import Reader
 from transferscale.tables import read_table
 from transferscale.transfer.features import token_grams
 from transferscale.transfer.finetune import fit
-from transferscale.transfer.head import HEAD_PENALTY, Head
+from transferscale.transfer.head import Head
 from transferscale.transfer.readout import Problem, fit_problems, targets
 from transferscale.transfer.task import Cell, Task, cells, load_task
 from transferscale.transfer.trained.optimiser import Plan, marks
 from transferscale.transfer.trained.read_out import READ_OUTS
-from transferscale.transfer.tuner import Tuner, subject_batches
+from transferscale.transfer.tuner import Fit, Tuner, subject_batches
 
 SCRATCH = Reader("scratch", family="vit", depth=1, seed=0)
-OPTIONS = {"steps": 6, "batch_subjects": 4, "learning_rates": [3e-3], "weight_decay": 0.05}
+PENALTY = {"penalties": [0.1, 1.0, 10.0], "fixed_penalty": 1.0, "inner_folds": 3}
+OPTIONS = {"steps": 6, "batch_subjects": 4, "learning_rates": [3e-3], "weight_decay": 0.05, **PENALTY}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_before_the_first_step_the_head_is_the_frozen_read_out(
         tuner.start[windows],
         tuner.member(windows, cell.train),
         tuner.target(task)[rows],
-        HEAD_PENALTY,
+        0.3,
     )
     with torch.no_grad():
         ours = head.decision(head(tuner.start[test], tuner.member(test, cell.test)))
@@ -71,7 +73,7 @@ def test_before_the_first_step_the_head_is_the_frozen_read_out(
         task.kind,
         target,
         [Problem(rows, task.rows(cell.test))],
-        {"penalties": [1.0], "fixed_penalty": HEAD_PENALTY},
+        {"penalties": [1.0], "fixed_penalty": 0.3},
     )[0]
     np.testing.assert_allclose(ours.numpy(), frozen.scores, atol=2e-3)
 
@@ -93,7 +95,7 @@ def test_training_lowers_the_objective(planted: Planted, tuner: Tuner, name: str
     task, cell = task_and_cell(planted, name)
     target = tuner.target(task)[task.rows(cell.train)]
     found = {}
-    for step, model, head in tuner.run(task, cell.train, Plan(3e-3, 12, 12), ("x",)):
+    for step, [(model, head)] in tuner.run_together(task, [Fit(cell.train, ("x",), 1.0)], Plan(3e-3, 12, 12)):
         if step in (1, 12):
             with torch.no_grad():
                 found[step] = float(head.objective(tuner.scores(model, head, task, cell.train), target))
@@ -103,7 +105,7 @@ def test_training_lowers_the_objective(planted: Planted, tuner: Tuner, name: str
 def test_fine_tuning_leaves_the_encoder_it_starts_from_alone(planted: Planted, tuner: Tuner) -> None:
     before = copy.deepcopy(tuner.encoder.state_dict())
     task, cell = task_and_cell(planted, "group")
-    tuned, _ = tuner.train(task, cell.train, Plan(3e-3, 2, 2), ("x",))
+    [(tuned, _)] = tuner.train_together(task, [Fit(cell.train, ("x",), 1.0)], Plan(3e-3, 2, 2))
     for name, value in tuner.encoder.state_dict().items():
         assert torch.equal(value, before[name])
     assert any(not torch.equal(v, before[n]) for n, v in tuned.state_dict().items())
@@ -166,12 +168,40 @@ def test_several_learning_rates_are_chosen_among_inside_the_training_subjects(
     options = {**OPTIONS, "learning_rates": [1e-9, 1e-2]}
     other = Tuner(tuner.encoder, tuner.clips, tuner.owner, options)
     choice = other.fit(task, cell, ("x",)).choice
-    assert choice["chosen"] == "inner split"
+    assert choice["chosen"] == "inner folds"
     assert choice["learning_rate"] in options["learning_rates"]
     assert choice["steps"] in marks(6)
     changed = Task(task.name, task.kind, task.classes, task.y.copy(), task.owner)
     changed.y[task.rows(cell.test)] = 0
     assert other.fit(changed, cell, ("x",)).choice == choice
+
+
+@pytest.mark.parametrize("name", ["group", "three", "score", "film"])
+def test_the_penalty_of_the_head_is_the_one_that_the_frozen_read_out_chooses(
+    planted: Planted, tuner: Tuner, name: str
+) -> None:
+    task, cell = task_and_cell(planted, name)
+    view = View(planted.view)
+    grams = token_grams(tuner.start, tuner.member(np.arange(len(view)), np.arange(len(view.subjects))))
+    blocks = (
+        [grams["window"]] if task.kind == "state" else [grams[f"subject-{b}"] for b in ("mean", "sd", "cov")]
+    )
+    held = [task.rows(own) for own in task.inner(cell.train, 3)]
+    problem = Problem(task.rows(cell.train), task.rows(cell.test), held)
+    options = {**PENALTY, "penalties": [0.01, 0.1, 1.0, 10.0, 100.0]}
+    target = targets(task.kind, task.y, len(task.classes))
+    frozen = fit_problems([blocks], task.kind, target, [problem], options)[0]
+    still = Tuner(tuner.encoder, tuner.clips, tuner.owner, {**OPTIONS, **options, "steps": 0})
+    tuned = still.fit(task, cell, ("x",))
+    assert (tuned.choice["penalty"], tuned.choice["chosen"]) == (frozen.penalty, "inner folds")
+    np.testing.assert_allclose(still.predict(tuned, task, cell)[0], frozen.scores, atol=2e-3)
+
+
+def test_below_sixteen_subjects_the_penalty_is_fixed(planted: Planted, tuner: Tuner) -> None:
+    task, cell = task_and_cell(planted, "group")
+    few = dataclasses.replace(cell, train=cell.train[:15])
+    choice = tuner.fit(task, few, ("x",)).choice
+    assert choice == {"learning_rate": 3e-3, "steps": 6, "penalty": 1.0, "chosen": "fixed"}
 
 
 @pytest.mark.parametrize("read_out", READ_OUTS)
@@ -196,7 +226,7 @@ def test_arms_differ_in_the_weights_they_start_from_alone(
     assert set(one["arm"]) == {"video"}
     assert set(other["arm"]) == {"scratch"}
     assert set(one["read_out"]) == {read_out}
-    for column in ("subject", "fold", "draw", "y_true", "n_train", "choice"):
+    for column in ("subject", "fold", "draw", "y_true", "n_train"):
         assert one[column] == other[column]
     assert one["y_score"] != other["y_score"]
 

@@ -11,12 +11,13 @@ from transferscale.errors import UserError
 from transferscale.study.reader import Reader
 from transferscale.tables import read_table
 from transferscale.transfer.finetune import fit
-from transferscale.transfer.head import HEAD_PENALTY, Head
+from transferscale.transfer.head import Head
 from transferscale.transfer.perceptron import Perceptron
 from transferscale.transfer.task import Cell, Task
 from transferscale.transfer.tuner import Tuner
 
 OPTIONS = {"steps": 20, "batch_subjects": 8, "learning_rates": [1e-2], "weight_decay": 0.05}
+OPTIONS |= {"penalties": [0.1, 1.0, 10.0], "fixed_penalty": 1.0, "inner_folds": 3}
 
 
 def exclusive_or() -> tuple[torch.Tensor, Task, Cell]:
@@ -36,7 +37,7 @@ def test_it_learns_an_exclusive_or_that_raw_linear_cannot() -> None:
     truth = task.y[task.rows(cell.test)]
     decision, _ = tuner.predict(tuner.fit(task, cell, ("x",)), task, cell)
     train = task.rows(cell.train)
-    linear = Head("state", series[train], None, tuner.target(task)[train], HEAD_PENALTY)
+    linear = Head("state", series[train], None, tuner.target(task)[train], 1.0)
     with torch.no_grad():
         plain = linear(series[task.rows(cell.test)], None).numpy()
     assert (decision.argmax(1) == truth).mean() > 0.9

@@ -65,7 +65,7 @@ class Behaviour(Part):
     read_outs: Annotated[list[ReadOut], DISTINCT] = Field(
         ["ridge", "full"],
         min_length=1,
-        description="ridge: the last layer at one fixed penalty, of arms video, random, raw:linear; full: as "
+        description="ridge: the last layer, of arms video, random, raw:linear; full: as "
         "transfer.read_outs.full says, of arms video and scratch",
     )
     corruptions: Annotated[list[Corruption], DISTINCT] = Field(

@@ -130,13 +130,10 @@ def sequence(study: Study, cell: ContinualCell) -> list[dict[str, Any]]:
 
 def training(study: Study, read_out: str, reader: Reader) -> dict[str, Any]:
     """Options and label draws of a read-out."""
-    draws = given(study).draws
+    draws, options = given(study).draws, study.transfer.read_outs.options(read_out)
     if read_out == "ridge":
-        return {"options": UNTRAINED, "draws": draws, "first_draw": 0}
-    full = study.transfer.read_outs.full
-    if full is None:
-        raise ValueError("the study has no transfer.read_outs.full")
-    return {"options": full.options, "draws": draws, "first_draw": reader.seed * draws}
+        return {"options": {**options, **UNTRAINED}, "draws": draws, "first_draw": 0}
+    return {"options": options, "draws": draws, "first_draw": reader.seed * draws}
 
 
 def given(study: Study) -> Behaviour:

@@ -363,14 +363,12 @@ class Grid:
             "view": cell.view,
             **self._read(cell.read_out, cell.reader, cell.n_labels),
         }
+        spec["options"] = transfer.read_outs.options(cell.read_out)
         if cell.read_out == "ridge":
-            spec |= {"options": transfer.read_outs.ridge.spec(), "draws": transfer.draws}
+            spec["draws"] = transfer.draws
         else:
-            trained = transfer.read_outs.trained.get(cell.read_out)
-            if trained is None:
-                raise UserError(f"the study has no transfer.read_outs.{cell.read_out}")
-            first = max(cell.reader.seed, 0) * trained.draws
-            spec |= {"options": trained.options, "draws": trained.draws, "first_draw": first}
+            draws = transfer.read_outs.trained[cell.read_out].draws
+            spec |= {"draws": draws, "first_draw": max(cell.reader.seed, 0) * draws}
             spec["model"] = self._start(cell.reader)["model"]
         tasks = tasks_for(self.study, cell.read_out, cell.dataset, cell.reader)
         spec["tasks"] = {name: self.study.asked(cell.dataset, name) for name in tasks}

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
+from transferscale.errors import UserError
 from transferscale.study.base import DISTINCT, Depths, Labels, Name, Part, Positive
 
 # splits.json holds this many nested label orders a fold whatever the study asks for, so that asking for one more
@@ -43,7 +44,8 @@ class Ridge(Part):
     # From simulated data: docs/benchmarks/fixed-choices.md.
     fixed_penalty: float = Field(0.1, gt=0, description="penalty below 16 labelled subjects")
     inner_folds: Annotated[int, Field(ge=2, le=10)] = Field(
-        3, description="inner folds that choose layer and penalty"
+        3,
+        description="inner folds that choose layer and penalty; the penalty of the head of other read-outs too",
     )
 
 
@@ -109,6 +111,20 @@ class ReadOuts(Part):
     )
     lora: Lora | None = Field(None, description="low-rank adapters and head are trained, at stated cells")
     full: Trained | None = Field(None, description="the whole network is trained, at stated cells")
+
+    def options(self, read_out: str) -> dict[str, Any]:
+        """What a fit depends on: the read-out's own, and ridge's, by which the head of every other is penalised too.
+
+        Raises
+        ------
+        UserError
+            If the section does not have the read-out.
+        """
+        if read_out == "ridge":
+            return self.ridge.spec()
+        if read_out not in self.trained:
+            raise UserError(f"the study has no transfer.read_outs.{read_out}")
+        return {**self.ridge.spec(), **self.trained[read_out].options}
 
     @property
     def trained(self) -> dict[str, Trained]:

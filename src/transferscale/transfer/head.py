@@ -9,6 +9,7 @@ random head (Kumar et al. 2022, arXiv 2202.10054, linear probing then fine-tunin
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -16,9 +17,6 @@ from torch import Tensor, nn
 from transferscale.transfer.aggregate import moments, shares
 from transferscale.transfer.features import covariance_products
 from transferscale.transfer.readout import solve
-
-# Penalty of the head, relative as everywhere here; the default of a frozen read-out where nothing is chosen.
-HEAD_PENALTY = 1.0
 
 # Most that a step moves a score through one block of the head's weights, in units of the learning rate.
 HEAD_RATE = 30.0
@@ -42,7 +40,8 @@ class Head(nn.Module):
     target
         From ``readout.targets`` (rows, outputs).
     penalty
-        Penalty relative to the mean squared feature norm, as in :mod:`transferscale.transfer.readout`.
+        Penalty relative to the mean squared feature norm, as in :mod:`transferscale.transfer.readout`, by whose rule
+        it is fixed or chosen.
     """
 
     decay: Tensor
@@ -70,8 +69,7 @@ class Head(nn.Module):
         centred = [block - centre for block, centre in zip(linear, self.centres, strict=True)]
         grams = [(block @ block.T).double() for block in centred]
         if deviation is not None and member is not None:
-            share = shares(member).double()
-            products = share @ covariance_products(deviation) @ share.T
+            products = _covariances(deviation, member)
             grams.append(products - products.mean(0) - products.mean(1)[:, None] + products.mean())
         sizes = [float(gram.diagonal().mean()) for gram in grams]
         used = max(1, sum(size > 1e-12 for size in sizes))
@@ -164,6 +162,28 @@ class Head(nn.Module):
         norm = self.squares().sqrt()
         distance: Tensor = torch.where(norm > 1e-12, scores / norm.clamp(min=1e-12), 0.0)
         return distance
+
+
+def inner_products(
+    kind: str,
+    windows: Float[Tensor, "windows times features"],
+    member: Float[Tensor, "windows subjects"] | None,
+) -> list[npt.NDArray[np.float32]]:
+    """Gram blocks (rows, rows) of the uncentred features that a :class:`Head` reads, as ``readout`` takes them."""
+    linear, deviation = _features(kind, windows, member)
+    grams = [block @ block.T for block in linear]
+    if deviation is not None and member is not None:
+        grams.append(_covariances(deviation, member))
+    return [gram.float().numpy() for gram in grams]
+
+
+def _covariances(
+    deviation: Float[Tensor, "windows times features"], member: Float[Tensor, "windows subjects"]
+) -> Float[Tensor, "subjects subjects"]:
+    """Inner products of the subjects' covariances."""
+    share = shares(member).double()
+    products: Tensor = share @ covariance_products(deviation) @ share.T
+    return products
 
 
 def _features(

@@ -30,14 +30,16 @@ class Perceptron(nn.Module):
         Numbers of a window: volumes * columns.
     seed
         Of its random weights.
+    width
+        Units of a layer.
     """
 
     grid = (1, 1, 1)
-    width = HIDDEN
 
-    def __init__(self, inputs: int, seed: int) -> None:
+    def __init__(self, inputs: int, seed: int, width: int = HIDDEN) -> None:
         super().__init__()
-        self.first, self.second = Linear(inputs, HIDDEN, role="embedding"), Linear(HIDDEN, HIDDEN)
+        self.width = width
+        self.first, self.second = Linear(inputs, width, role="embedding"), Linear(width, width)
         initialise(self, generator("raw-mlp", seed))
 
     def forward(self, series: Float[Tensor, "windows volumes columns"]) -> Float[Tensor, "windows 1 hidden"]:

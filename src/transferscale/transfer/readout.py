@@ -112,7 +112,7 @@ def fit_problems(
     options
         ``penalties`` and ``fixed_penalty`` of the study.
     """
-    candidates = sorted(map(float, options["penalties"]), reverse=True)
+    candidates = _ordered(options["penalties"])
     layer = np.full(len(problems), FIXED_LAYER)
     penalty = np.full(len(problems), float(options["fixed_penalty"]))
     choosing = [i for i, problem in enumerate(problems) if len(problem.inner)]
@@ -132,6 +132,27 @@ def fit_problems(
         Fitted(*results[i], int(layer[i]), float(penalty[i]), bool(len(problem.inner)))
         for i, problem in enumerate(problems)
     ]
+
+
+def chosen_penalty(
+    blocks: Blocks, kind: str, target: Real, inner: Sequence[Rows], penalties: Sequence[float]
+) -> float:
+    """The penalty that loses least on the inner folds of one problem, by the rule of :func:`fit_problems`.
+
+    Parameters
+    ----------
+    blocks
+        Gram blocks of its training rows (rows, rows), target (rows, outputs).
+    inner
+        Held-out rows of each inner fold.
+    """
+    problem, candidates = Problem(np.arange(len(target)), np.arange(0), inner), _ordered(penalties)
+    return candidates[best(_inner_losses([blocks], kind, target, [problem], candidates)[0, 0])]
+
+
+def _ordered(penalties: Sequence[float]) -> list[float]:
+    """Candidates, simplest first."""
+    return sorted(map(float, penalties), reverse=True)
 
 
 def _inner_losses(

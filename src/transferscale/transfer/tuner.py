@@ -4,10 +4,12 @@ Notable:
 - what of the network moves is the read-out's matter (:mod:`transferscale.transfer.trained`), all else is here, one
   rule for all;
 - the head starts at its optimum on the untouched encoder (:mod:`transferscale.transfer.head`);
+- its penalty is that of the frozen read-out, by the same rule: from 16 labelled subjects up the one that loses least on
+  inner folds, with the encoder untouched; below, the study's;
 - a step takes a few subjects, each with all its windows, because a subject's features are defined over all
   of them;
 - from 16 labelled subjects up, learning rate and the step to stop at are chosen on one inner split, and all
-  labelled subjects are then trained on; below, or where the study names one learning rate, all is fixed in
+  labelled subjects are then trained on; below, or where the study names one learning rate, both are fixed in
   advance;
 - AdamW, warm-up over a tenth, then linear decay;
 - what is random depends on the identity of a fit alone, not on the weights to start from: arms are paired. The
@@ -16,7 +18,7 @@ Notable:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,11 +29,11 @@ from torch import Tensor
 from transferscale.artefacts import fingerprint
 from transferscale.errors import UserError
 from transferscale.transfer.aggregate import members
-from transferscale.transfer.choice import best
+from transferscale.transfer.choice import CHOICE_FROM, best
 from transferscale.transfer.ensemble import STACKED, Batch, Ensemble, at_once, filled
 from transferscale.transfer.features import BATCH_WINDOWS
 from transferscale.transfer.head import Head
-from transferscale.transfer.readout import criterion, side_weights, targets
+from transferscale.transfer.readout import chosen_penalty, criterion, side_weights, targets
 from transferscale.transfer.task import Cell, Task
 from transferscale.transfer.trained.network import Network, tokens_of
 from transferscale.transfer.trained.optimiser import Optimiser, Plan, marks
@@ -43,6 +45,15 @@ Step = Callable[[Sequence[Rows], float], None]
 
 # One inner split holds out a third of the labelled subjects.
 INNER_FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One training: the labelled subjects, what everything random about it depends on, and the head's penalty."""
+
+    train: Rows
+    identity: Identity
+    penalty: float
 
 
 @dataclass(frozen=True)
@@ -67,8 +78,9 @@ class Tuner:
     owner
         Subject of every window.
     options
-        ``steps``, ``batch_subjects``, ``learning_rates``, ``weight_decay`` of the study, and what the read-out has
-        beside them. With no steps the encoder stays, and the head is its optimum on it.
+        ``steps``, ``batch_subjects``, ``learning_rates``, ``weight_decay`` of the study, what the read-out has beside
+        them, and ``penalties``, ``fixed_penalty``, ``inner_folds`` of its ridge. With no steps the encoder stays, and
+        the head is its optimum on it.
     name
         The read-out.
 
@@ -84,7 +96,7 @@ class Tuner:
         self.encoder, self.clips, self.owner, self.options = encoder, clips, owner, options
         self.name, self.read_out = name, read_out(name, options)
         with torch.no_grad():
-            self.start = torch.cat([self.encode(encoder, part) for part in torch.split(clips, BATCH_WINDOWS)])
+            self.start = self.encode(encoder, clips)
 
     @property
     def at_once(self) -> int:
@@ -100,31 +112,23 @@ class Tuner:
 
     def fit_together(self, task: Task, cells: Sequence[Cell], identities: Sequence[Identity]) -> list[Tuned]:
         """:meth:`fit` for several cells of one label count, trained as one; each chooses if it has enough to."""
-        rates, steps = [float(r) for r in self.options["learning_rates"]], int(self.options["steps"])
-        plans = [Plan(rates[0], steps, steps)] * len(cells)
-        free = len(rates) > 1 and steps > 0
-        inner = [task.inner(cell.train, INNER_FOLDS) if free else [] for cell in cells]
-        # With "all" labelled, folds may lie on both sides of the number from which anything is chosen.
-        choosing = [i for i, own in enumerate(inner) if own]
-        if choosing:
-            candidates = [Plan(rate, stop, steps) for rate in rates for stop in marks(steps)]
-            held = [inner[i][0] for i in choosing]
-            rest = [np.setdiff1d(cells[i].train, own) for i, own in zip(choosing, held, strict=True)]
-            whose = [identities[i] for i in choosing]
-            losses = [
-                self._held_out_losses(task, rest, held, Plan(rate, steps, steps), whose) for rate in rates
-            ]
-            for i, own in zip(choosing, np.concatenate(losses, axis=1), strict=True):
-                plans[i] = candidates[best(own)]
-        tuned: list[Tuned | None] = [None] * len(cells)
+        fits = [
+            Fit(cell.train, who, self._penalty(task, cell.train, who))
+            for cell, who in zip(cells, identities, strict=True)
+        ]
+        plans = self._plans(task, fits)
+        tuned: list[Tuned | None] = [None] * len(fits)
         for plan in dict.fromkeys(plans):
             which = [i for i, own in enumerate(plans) if own == plan]
-            choice = {"learning_rate": plan.learning_rate, "steps": plan.steps}
-            trains = [cells[i].train for i in which]
-            trained = self.train_together(task, trains, plan, [identities[i] for i in which])
+            trained = self.train_together(task, [fits[i] for i in which], plan)
             for i, (model, head) in zip(which, trained, strict=True):
-                chosen = "inner split" if inner[i] else "fixed"
-                tuned[i] = Tuned(model, head, {**choice, "chosen": chosen})
+                choice = {
+                    "learning_rate": plan.learning_rate,
+                    "steps": plan.steps,
+                    "penalty": fits[i].penalty,
+                    "chosen": "inner folds" if len(fits[i].train) >= CHOICE_FROM else "fixed",
+                }
+                tuned[i] = Tuned(model, head, choice)
         return [one for one in tuned if one is not None]
 
     def predict(
@@ -148,53 +152,80 @@ class Tuner:
             )
         return decision, scores.cpu().numpy()
 
-    def train(self, task: Task, train: Rows, plan: Plan, identity: Identity) -> tuple[Network, Head]:
-        """Train on the labelled subjects ``train``."""
-        return self.train_together(task, [train], plan, [identity])[0]
-
-    def train_together(
-        self, task: Task, trains: Sequence[Rows], plan: Plan, identities: Sequence[Identity]
-    ) -> list[tuple[Network, Head]]:
-        """Train one network on each of several sets of labelled subjects."""
-        for step, trained in self.run_together(task, trains, plan, identities):
+    def train_together(self, task: Task, fits: Sequence[Fit], plan: Plan) -> list[tuple[Network, Head]]:
+        """Train one network for each fit."""
+        for step, trained in self.run_together(task, fits, plan):
             if step == plan.steps:
                 return trained
         raise AssertionError("a run ends at its last step")
 
-    def run(
-        self, task: Task, train: Rows, plan: Plan, identity: Identity
-    ) -> Iterator[tuple[int, Network, Head]]:
-        """Train for ``plan.steps`` and yield (steps taken, network, head) before the first step and after each."""
-        for step, [(model, head)] in self.run_together(task, [train], plan, [identity]):
-            yield step, model, head
-
     def run_together(
-        self, task: Task, trains: Sequence[Rows], plan: Plan, identities: Sequence[Identity]
+        self, task: Task, fits: Sequence[Fit], plan: Plan
     ) -> Iterator[tuple[int, list[tuple[Network, Head]]]]:
-        """As :meth:`run` for several sets of labelled subjects."""
-        started = [self._start(task, train, who) for train, who in zip(trains, identities, strict=True)]
+        """Train for ``plan.steps`` and yield (steps taken, network and head of each fit) before the first step and
+        after each."""
+        started = [self._start(task, fit) for fit in fits]
         yield 0, started
         size = int(self.options["batch_subjects"])
-        batches = [subject_batches(task, t, size, who) for t, who in zip(trains, identities, strict=True)]
+        batches = [subject_batches(task, fit.train, size, fit.identity) for fit in fits]
         subjects = [[next(own) for own in batches] for _ in range(plan.steps)]
         step = (
             self._alone(task, *started[0], plan)
-            if len(trains) == 1
+            if len(fits) == 1
             else self._as_one(task, started, plan, subjects)
         )
         for number, each in enumerate(subjects):
             step(each, plan.factor(number))
             yield number + 1, started
 
-    def _start(self, task: Task, train: Rows, identity: Identity) -> tuple[Network, Head]:
-        """Network and head before the first step."""
+    def _plans(self, task: Task, fits: Sequence[Fit]) -> list[Plan]:
+        """Rate and steps of each fit: where there is enough to choose with, what loses least on its inner split."""
+        rates, steps = [float(r) for r in self.options["learning_rates"]], int(self.options["steps"])
+        plans = [Plan(rates[0], steps, steps)] * len(fits)
+        if len(rates) == 1 or not steps:
+            return plans
+        inner = [task.inner(fit.train, INNER_FOLDS) for fit in fits]
+        # With "all" labelled, folds may lie on both sides of the number from which anything is chosen.
+        choosing = [i for i, own in enumerate(inner) if own]
+        if choosing:
+            candidates = [Plan(rate, stop, steps) for rate in rates for stop in marks(steps)]
+            held = [inner[i][0] for i in choosing]
+            rest = [
+                replace(fits[i], train=np.setdiff1d(fits[i].train, own))
+                for i, own in zip(choosing, held, strict=True)
+            ]
+            losses = [self._held_out_losses(task, rest, held, Plan(rate, steps, steps)) for rate in rates]
+            for i, own in zip(choosing, np.concatenate(losses, axis=1), strict=True):
+                plans[i] = candidates[best(own)]
+        return plans
+
+    def _penalty(self, task: Task, train: Rows, identity: Identity) -> float:
+        """Penalty of the head, chosen where there is enough to choose with."""
+        inner = task.inner(train, int(self.options["inner_folds"]))
+        if not inner:
+            return float(self.options["fixed_penalty"])
+        blocks = self.read_out.inner_products(
+            self.encoder, task.kind, *self._untouched(task, train), identity
+        )
+        rows = task.rows(train)
+        held = [np.flatnonzero(np.isin(rows, task.rows(own))) for own in inner]
+        target = self.target(task)[rows].double().cpu().numpy()
+        return chosen_penalty(blocks, task.kind, target, held, self.options["penalties"])
+
+    def _untouched(self, task: Task, train: Rows) -> tuple[Tensor, Tensor]:
+        """Features of the windows of these subjects before the first step, and whose they are, on the CPU."""
         windows = self.windows(task, train)
-        target = self.target(task)[task.rows(train)]
-        features, member = self.start[windows], self.member(windows, train)
+        return self.start[windows].cpu(), self._member(windows, train)
+
+    def _start(self, task: Task, fit: Fit) -> tuple[Network, Head]:
+        """Network and head before the first step."""
         # Solved on the CPU, in double precision.
-        features, member, target = features.cpu(), member.cpu(), target.cpu()
-        head = self.read_out.head(self.encoder, task.kind, features, member, target, identity)
-        return self.read_out.begin(self.encoder, identity), head.to(self.clips.device)
+        features, member = self._untouched(task, fit.train)
+        target = self.target(task)[task.rows(fit.train)].cpu()
+        head = self.read_out.head(
+            self.encoder, task.kind, features, member, target, fit.identity, fit.penalty
+        )
+        return self.read_out.begin(self.encoder, fit.identity), head.to(self.clips.device)
 
     def _groups(self, model: Network, head: Head, plan: Plan) -> list[dict[str, Any]]:
         """What moves, for AdamW."""
@@ -261,9 +292,12 @@ class Tuner:
         return head(features, self.member(windows, subjects))  # type: ignore[no-any-return]
 
     def encode(self, model: Network, clips: Tensor) -> Tensor:
-        """Final tokens of clips, those of one time step side by side: (windows, times, places * width)."""
-        tokens: Tensor = tokens_of(model, clips)
-        return tokens
+        """Final tokens of clips, those of one time step side by side: (windows, times, places * width).
+
+        Where no gradient is asked for, a few windows at a time: what a network keeps of many does not fit into memory.
+        """
+        parts = [clips] if torch.is_grad_enabled() else torch.split(clips, BATCH_WINDOWS)
+        return torch.cat([tokens_of(model, part) for part in parts])
 
     def windows(self, task: Task, subjects: Rows) -> Rows:
         """Windows of these subjects, subject by subject; in a state task those that have a label."""
@@ -283,18 +317,17 @@ class Tuner:
     def _held_out_losses(
         self,
         task: Task,
-        trains: Sequence[Rows],
+        fits: Sequence[Fit],
         held: Sequence[Rows],
         plan: Plan,
-        identities: Sequence[Identity],
     ) -> npt.NDArray[np.float64]:
         """Loss on held-out subjects at each mark of a run: (cells, marks)."""
         target, losses = self.target(task).double().cpu().numpy(), []
         sides = [
-            side_weights(task.kind, target[task.rows(np.concatenate(both))])
-            for both in zip(trains, held, strict=True)
+            side_weights(task.kind, target[task.rows(np.concatenate([fit.train, own]))])
+            for fit, own in zip(fits, held, strict=True)
         ]
-        for step, trained in self.run_together(task, trains, plan, identities):
+        for step, trained in self.run_together(task, fits, plan):
             if step not in marks(plan.steps):
                 continue
             at_mark = []

@@ -39,7 +39,7 @@ def test_queries_learn_to_look_at_the_token_that_tells() -> None:
     (train, target), (test, truth) = marked(96, 0), marked(96, 1)
     member = torch.from_numpy(membership(np.repeat(np.arange(96), 2), 96))
     queries = torch.randn(16, 24, generator=torch.Generator().manual_seed(2))
-    head = AttentiveHead("classification", train, member, target, queries)
+    head = AttentiveHead("classification", train, member, target, 1.0, queries)
 
     def accuracy() -> float:
         with torch.no_grad():

@@ -14,13 +14,15 @@ Notable:
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from transferscale.artefacts import fingerprint
 from transferscale.models.mup import generator
-from transferscale.transfer.head import HEAD_PENALTY, HEAD_RATE, Head
+from transferscale.transfer.head import HEAD_RATE, Head, inner_products
 from transferscale.transfer.trained.network import Network
 
 QUERIES = 16
@@ -45,11 +47,22 @@ class Attentive:
         member: Float[Tensor, "windows subjects"],
         target: Float[Tensor, "rows outputs"],
         identity: Sequence[Any],
+        penalty: float,
     ) -> "AttentiveHead":
         """Queries of this identity, and the head at its optimum on what they pool."""
-        source = generator("attentive", fingerprint(list(identity)))
-        queries = torch.empty(QUERIES, encoder.width).normal_(0.0, 1.0, generator=source)
-        return AttentiveHead(kind, windows, member, target, queries)
+        return AttentiveHead(kind, windows, member, target, penalty, _queries(encoder, identity))
+
+    def inner_products(
+        self,
+        encoder: Network,
+        kind: str,
+        windows: Float[Tensor, "windows times features"],
+        member: Float[Tensor, "windows subjects"],
+        identity: Sequence[Any],
+    ) -> list[npt.NDArray[np.float32]]:
+        """Those of what the queries of this identity pool."""
+        found = _found(_queries(encoder, identity), kind, windows, member)
+        return inner_products(kind, found, None)
 
 
 class AttentiveHead(Head):
@@ -57,7 +70,7 @@ class AttentiveHead(Head):
 
     Parameters
     ----------
-    kind, windows, member, target
+    kind, windows, member, target, penalty
         As for :class:`transferscale.transfer.head.Head`; the features of one time are the tokens of all places.
     queries
         (queries, width of a token).
@@ -69,9 +82,10 @@ class AttentiveHead(Head):
         windows: Float[Tensor, "windows times features"],
         member: Float[Tensor, "windows subjects"],
         target: Float[Tensor, "rows outputs"],
+        penalty: float,
         queries: Float[Tensor, "queries width"],
     ) -> None:
-        super().__init__(kind, _found(queries, kind, windows, member), None, target, HEAD_PENALTY)
+        super().__init__(kind, _found(queries, kind, windows, member), None, target, penalty)
         self.queries = nn.Parameter(queries)
 
     def forward(
@@ -89,6 +103,12 @@ class AttentiveHead(Head):
         groups = [group for group in super().groups(learning_rate) if group["params"][0] is not self.queries]
         rate = learning_rate * HEAD_RATE / self.queries.shape[1] ** 0.5
         return [*groups, {"params": [self.queries], "lr": rate, "weight_decay": 0.0, "eps": 1e-8}]
+
+
+def _queries(encoder: Network, identity: Sequence[Any]) -> Float[Tensor, "queries width"]:
+    """The queries that a fit starts with."""
+    source = generator("attentive", fingerprint(list(identity)))
+    return torch.empty(QUERIES, encoder.width).normal_(0.0, 1.0, generator=source)
 
 
 def _found(

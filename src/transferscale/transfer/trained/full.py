@@ -4,10 +4,12 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 
-from transferscale.transfer.head import HEAD_PENALTY, Head
+from transferscale.transfer.head import Head, inner_products
 from transferscale.transfer.trained.network import Network, groups
 
 
@@ -32,6 +34,18 @@ class Full:
         member: Float[Tensor, "windows subjects"],
         target: Float[Tensor, "rows outputs"],
         identity: Sequence[Any],
+        penalty: float,
     ) -> Head:
         """The frozen read-out of the last layer."""
-        return Head(kind, windows, member, target, HEAD_PENALTY)
+        return Head(kind, windows, member, target, penalty)
+
+    def inner_products(
+        self,
+        encoder: Network,
+        kind: str,
+        windows: Float[Tensor, "windows times features"],
+        member: Float[Tensor, "windows subjects"],
+        identity: Sequence[Any],
+    ) -> list[npt.NDArray[np.float32]]:
+        """Those of the last layer."""
+        return inner_products(kind, windows, member)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from jaxtyping import Float
 from torch import Tensor
 
@@ -38,8 +40,19 @@ class ReadOut(Protocol):
         member: Float[Tensor, "windows subjects"],
         target: Float[Tensor, "rows outputs"],
         identity: Identity,
+        penalty: float,
     ) -> Head:
         """The head, at its optimum on these features of the training subjects."""
+
+    def inner_products(
+        self,
+        encoder: Network,
+        kind: str,
+        windows: Float[Tensor, "windows times features"],
+        member: Float[Tensor, "windows subjects"],
+        identity: Identity,
+    ) -> list[npt.NDArray[np.float32]]:
+        """Gram blocks (rows, rows) of what that head reads, on which its penalty is chosen."""
 
 
 READ_OUTS = ("full", "fpt", "lora", "attentive")
