@@ -6,6 +6,10 @@ Notable:
   fold's mean tells what the others lack, which would put a regression below chance;
 - sites and families are not kept together: a label that goes with a site is then decoded by the site, and that is what
   the null is to be free of;
+- what was made on the training subjects of one fold (arms ``fmri`` and ``video+fmri``, baseline ``tangent``) stays with
+  that fold, and so has seen recordings of some whom a permuted study tests there. The null is right as it is: people
+  are dealt to places by lot, so that who was seen goes with no label, and within a fold any two people may change
+  places. It cannot tell, therefore, whether recordings of test subjects were seen; the folds themselves see to that;
 - states are permuted among the labelled windows of each subject, over all its recordings, because a recording may
   hold a single state; the splits stay;
 - the permutation depends on (seed, task, subjects) alone: all arms, read-outs, label counts, folds and draws share it.
