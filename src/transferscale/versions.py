@@ -29,7 +29,7 @@ STAGE_VERSION: dict[str, int] = {
     "transfer behave": 2,
     "transfer continual": 2,
     "scaling behaviour": 1,
-    "scaling gain": 4,
+    "scaling gain": 5,
     "scaling checkpoints": 2,
     "scaling ladder": 1,
     "scaling curves": 2,

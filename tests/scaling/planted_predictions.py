@@ -39,7 +39,7 @@ def predictions(
         if cell.read_out == "full":
             full = transfer.read_outs.full
             assert full is not None
-            first, draws = cell.reader.seed * full.draws, full.draws if cell.n_labels != "all" else 1
+            first, draws = max(cell.reader.seed, 0) * full.draws, full.draws if cell.n_labels != "all" else 1
         for task in tasks:
             kind = study.task(cell.dataset, task).kind
             truth, level = truths[cell.dataset, task], quality(cell, task)

@@ -1,8 +1,9 @@
 """The scores and gains of a study: every pretrained cell against each of its references.
 
 Whatever was pretrained is compared with the same network without pretraining (``START``), with the classical
-baselines, and with the baseline that a claim on the task names; video also with what was pretrained otherwise, at the
-same depth and rung: on control corpora and on recordings.
+baselines, the ladder with the perceptron where the whole network is trained, and with the baseline that a claim on the
+task names; video also with what was pretrained otherwise, at the same depth and rung: on control corpora, on fractions of
+its own and on recordings, and with published weights.
 """
 
 from collections.abc import Callable, Iterable
@@ -117,7 +118,7 @@ def compare(study: Study, evaluations: Iterable[Scored]) -> list[dict[str, Any]]
 
 
 def _references(study: Study, cell: StudyCell) -> list[tuple[str, str, str]]:
-    """(arm, reader group, read-out) of what a pretrained cell is compared with that was not pretrained.
+    """(arm, reader group, read-out) of what a pretrained cell is compared with that this study did not pretrain.
 
     Among the classical baselines is whatever a claim on the task is held against.
     """
@@ -126,6 +127,11 @@ def _references(study: Study, cell: StudyCell) -> list[tuple[str, str, str]]:
     classical = [(arm, Reader(arm).group, "ridge") for arm in named]
     if not cell.reader.family:
         return classical
+    if cell.read_out == "full":
+        classical.append(("raw:mlp", Reader("raw:mlp", seed=0).group, cell.read_out))
+    if cell.arm == "video":
+        hubs = [Reader(f"hub:{one.name}") for one in study.transfer.hub]
+        classical += [(hub.arm, hub.group, cell.read_out) for hub in hubs]
     own = START[cell.read_out]
     group = Reader(own, family=cell.reader.family, depth=cell.reader.depth, seed=0).group
     return [(own, group, cell.read_out), *classical]
@@ -200,7 +206,7 @@ class _Book:
         found = {
             e.cell.arm: e.cell.reader_group
             for e in self.pretrained()
-            if _place(e.cell) == place and e.cell.arm in AGAINST.get(arm.cell.arm, ())
+            if _place(e.cell) == place and _rival(arm.cell, e.cell)
         }
         return [(name, group, arm.cell.read_out) for name, group in sorted(found.items())]
 
@@ -211,6 +217,12 @@ class _Book:
     def curve(self, like: Scored, group: str, read_out: str) -> list[Scored]:
         """Label curve of a reader on the same task and metric, by rising number of subjects."""
         return self.curves[like.cell.dataset, like.cell.task, read_out, group, like.metric]
+
+
+def _rival(arm: StudyCell, other: StudyCell) -> bool:
+    """Whether an arm is compared with another pretraining."""
+    part = arm.arm == "video" and other.reader.arm == "video" and other.reader.fraction < 1
+    return part or other.arm in AGAINST.get(arm.arm, ())
 
 
 def _place(cell: StudyCell) -> tuple[str, ...]:
