@@ -2,8 +2,8 @@
 
 Whatever was pretrained is compared with the same network without pretraining (``START``), with the classical
 baselines, the ladder with the perceptron where the whole network is trained, and with the baseline that a claim on the
-task names; video also with what was pretrained otherwise, at the same depth and rung: on control corpora, on fractions of
-its own and on recordings, and with published weights.
+task names; video also with what was pretrained otherwise, at the same depth and rung: on control corpora, on fractions
+of its own and on recordings, and with published weights.
 """
 
 from collections.abc import Callable, Iterable
