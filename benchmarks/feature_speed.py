@@ -4,8 +4,9 @@
 
 The windows are those of the real study in number and shape: 77 people, 8 windows each of 20 x 32 x 32. "Bare" is the
 network's forward pass over all of them, 32 a batch, its result thrown away. "Extraction" adds what features need: the
-windows are read from the view's clip store, and the unpooled tokens of every layer, the embedding included, are kept.
-Its share of the bare pass is what reading and keeping cost. "Inner products" is what follows once a layer, whatever the
+windows are read from the view's clip store, and a layer goes over all windows before the next one does, so that the
+unpooled tokens of every layer, the embedding included, are there at one time, one layer after another. Its share of the
+bare pass is what reading and keeping cost. "Inner products" is what follows once a layer, whatever the
 number of labels, draws, penalties and folds that are fitted later: those of all pairs of windows, and of all pairs of
 people in mean, SD and covariance. They replace a file of (windows x tokens x width) numbers a layer, and are no part of
 the forward pass; for small networks on many windows they are the larger part of the job, because they grow with
@@ -29,7 +30,7 @@ from transferscale.ladder import scale
 from transferscale.models.encoder import VideoEncoder
 from transferscale.models.mup import generator, initialise
 from transferscale.transfer.aggregate import membership
-from transferscale.transfer.features import BATCH_WINDOWS, layer_tokens, token_grams
+from transferscale.transfer.features import BATCH_WINDOWS, layers, token_grams
 
 PEOPLE, WINDOWS, FRAMES, SIZE = 77, 8, 20, 32
 DEPTHS = (1, 2, 4, 6)
@@ -65,16 +66,16 @@ def row(depth: int, store: ClipStore, rounds: int) -> str:
             for start in range(0, len(clips), BATCH_WINDOWS):
                 model(torch.from_numpy(clips[start : start + BATCH_WINDOWS]))
 
-    def extraction() -> dict[int, torch.Tensor]:
-        return layer_tokens(
-            model, lambda rows: store.take(rows).astype(np.float32), len(store), range(depth + 1)
-        )
+    def extraction() -> None:
+        for _ in layers(model, lambda rows: store.take(rows).astype(np.float32), len(store)):
+            pass
 
     def products() -> None:
-        for tokens in kept.values():
+        for tokens in kept:
             token_grams(tokens.reshape(len(clips), model.grid[0], -1), member)
 
-    kept = extraction()
+    kept = [tokens.clone() for tokens in layers(model, lambda rows: clips[rows], len(clips))]
+    extraction()
     bare()
     times: dict[str, list[float]] = {"bare": [], "extraction": [], "products": []}
     for _ in range(rounds):

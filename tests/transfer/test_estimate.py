@@ -29,6 +29,9 @@ def test_every_read_out_has_its_jobs_fits_and_minutes(demo: tuple[Study, list[Li
     told = transfer_text(*demo)
     assert re.search(r"ridge: 129 jobs, 5,676 fits", told)
     assert re.search(r"full: 6 jobs, 24 fits", told)
+    # Of 9 readers: a task in 4 folds, and once more for each of two scanners; two tasks in 4 folds.
+    assert re.search(r"behaviour: 9 jobs, 108 fits, [0-9.]+ min", told)
+    assert re.search(r"continual: 9 jobs, 72 fits, [0-9.]+ min", told)
 
 
 def test_more_steps_and_a_choice_of_rates_cost_more(demo: tuple[Study, list[Line]]) -> None:

@@ -12,7 +12,7 @@ from transferscale.medical.reading import View
 from transferscale.models.build import build
 from transferscale.models.checkpoint import save_model
 from transferscale.study.reader import Reader
-from transferscale.transfer.features import extract, layer_grams
+from transferscale.transfer.features import BATCH_WINDOWS, COPIES, extract, layer_grams, layers
 from transferscale.transfer.grams import read_grams
 
 RANDOM = Reader("random", family="vit", depth=1, seed=0)
@@ -42,11 +42,31 @@ def test_every_layer_is_there_as_inner_products_of_its_tokens(planted: Planted, 
         )
 
 
-def test_little_memory_changes_the_passes_and_not_the_numbers(planted: Planted) -> None:
+@pytest.mark.parametrize("shape", [{"attention": "factorised"}, {"family": "convnet"}])
+def test_layers_done_one_after_another_are_those_of_one_pass(planted: Planted, shape: dict[str, str]) -> None:
+    view, model = View(planted.view), build({**planted.grid.model_spec("vit", 1), "depth": 2, **shape}, 0)
+    found = [tokens.clone() for tokens in layers(model, view.clips, len(view))]
+    batches = [range(len(view))[i : i + BATCH_WINDOWS] for i in range(0, len(view), BATCH_WINDOWS)]
+    assert len(batches) > 1
+    with torch.inference_mode():
+        outputs = [model.layers(torch.from_numpy(view.clips(rows))) for rows in batches]
+    assert len(found) == 3
+    for tokens, parts in zip(found, zip(*outputs, strict=True), strict=True):
+        assert torch.equal(tokens, torch.cat(parts))
+
+
+@pytest.mark.parametrize("features", [1, 7])
+def test_little_memory_takes_some_features_at_a_time_and_finds_the_same(
+    planted: Planted, features: int
+) -> None:
     view, model = View(planted.view), build(planted.grid.model_spec("vit", 1), 0)
     arguments = (model, view.clips, view.window_subject, len(view.subjects))
-    for name, matrix in layer_grams(*arguments, memory=1).items():
-        np.testing.assert_array_equal(matrix, layer_grams(*arguments)[name])
+    memory = features * COPIES * 4 * len(view) * model.grid[0]
+    little, whole = layer_grams(*arguments, memory=memory), layer_grams(*arguments)
+    assert little.keys() == whole.keys()
+    for name, matrix in whole.items():
+        # To float32's digits of the largest number.
+        np.testing.assert_allclose(little[name], matrix, rtol=0, atol=1e-5 * np.abs(matrix).max())
 
 
 def test_the_same_spec_gives_the_same_bytes(planted: Planted, tmp_path: Path) -> None:

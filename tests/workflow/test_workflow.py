@@ -60,6 +60,17 @@ def test_a_bare_snakemake_takes_the_demo_and_this_machines_profile(snakemake):
     assert "results/demo/report/index.html" in dry.stdout
 
 
+def test_jobs_of_transfer_ask_for_memory_when_their_view_is_there(tiny):
+    asked = re.findall(
+        r"rule transfer_(features|trained|behave|continual):\n(?: {4}.+\n)+? {4}resources: .*mem_mb=(\d+)",
+        tiny.stdout,
+    )
+    started = re.findall(r"rule transfer_(features|trained|behave|continual):", tiny.stdout)
+    assert Counter(rule for rule, _ in asked) == Counter(started)
+    assert len(set(started)) == 4
+    assert all(900 < int(megabytes) < 1200 for _, megabytes in asked)
+
+
 def test_every_test_subject_is_predicted_once_a_repeat_and_draw(clone, tiny):
     table = pandas.read_parquet(clone / "results/tiny/tables/predictions/part=curves")
     assert set(table.arm) == {

@@ -1,7 +1,12 @@
 # From a rule's wildcards to its inputs and its spec. The study's grid knows; these only ask it.
 import functools
+import os
 
+from transferscale.artefacts import read_json
+from transferscale.medical.size import size_of
 from transferscale.medical.state import state_of
+from transferscale.models.architecture import scale_from
+from transferscale.study import memory
 from transferscale.study.behaviour_cells import ContinualCell
 
 
@@ -86,3 +91,40 @@ def sequence_folders(wildcards):
     """Folder of every dataset of a sequence of tasks, and its view, in the order of their first task."""
     stages = sequence_spec(wildcards)["stages"]
     return [(f"{R}/medical/{name}", view) for name, view in {s["dataset"]: s["view"] for s in stages}.items()]
+
+
+def network_shape(wildcards):
+    """Shape of a reader's network, that of published weights from beside them; None for arms without an encoder."""
+    reader = Reader.parse(wildcards.reader)
+    if reader.published:
+        weights = checkpoint(wildcards)
+        os.stat(weights)
+        return scale_from(
+            read_json(os.path.join(os.path.dirname(weights), "model.json"))["model"]["architecture"]
+        )
+    return memory.shape_of(GRID.model_spec(reader.family, reader.depth)) if reader.network else None
+
+
+# How many windows there are is known when a view is there; until then Snakemake writes <TBD>, and asks again before the
+# job starts.
+def features_mb(wildcards, input):
+    return memory.features_mb(network_shape(wildcards), size_of(input.view))
+
+
+def trained_mb(wildcards, input):
+    w = wildcards
+    spec = GRID.fit_spec(GRID.cell(w.dataset, w.read_out, w.reader, w.n))
+    return memory.trained_mb(spec, network_shape(w), size_of(input.view))
+
+
+def behaviour_mb(wildcards, input):
+    w = wildcards
+    spec = GRID.behaviour_spec(GRID.behaviour_cell(w.dataset, w.read_out, w.reader, w.n))
+    others = [size_of(view) for view in onto(w)]
+    return memory.behaviour_mb(spec, network_shape(w), size_of(input.view), others, STUDY.transfer.folds)
+
+
+def continual_mb(wildcards, input):
+    shown = [size_of(f"{folder}/{view}") for folder, view in sequence_folders(wildcards)]
+    spec = sequence_spec(wildcards)
+    return memory.continual_mb(spec, network_shape(wildcards), shown, STUDY.transfer.folds)

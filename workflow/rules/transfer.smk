@@ -14,6 +14,8 @@ rule transfer_features:
         reader=r"(video|control|fmri|video\+fmri|random)\..+|hub-.+",
     conda:
         "../../envs/train.yaml"
+    resources:
+        mem_mb=features_mb,
     params:
         spec=features_spec,
     shell:
@@ -97,6 +99,8 @@ rule transfer_trained:
         read_out="attentive|fpt|lora|full",
     conda:
         "../../envs/train.yaml"
+    resources:
+        mem_mb=trained_mb,
     params:
         spec=fit_spec,
     shell:
@@ -121,6 +125,8 @@ rule transfer_behave:
         read_out="ridge|full",
     conda:
         "../../envs/train.yaml"
+    resources:
+        mem_mb=behaviour_mb,
     params:
         spec=behaviour_spec,
     shell:
@@ -144,6 +150,8 @@ rule transfer_continual:
         read_out="ridge|full",
     conda:
         "../../envs/train.yaml"
+    resources:
+        mem_mb=continual_mb,
     params:
         spec=continual_spec,
     shell:

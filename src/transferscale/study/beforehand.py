@@ -127,6 +127,16 @@ def subjects_of(dataset: Dataset, task: Task) -> Counter[str]:
     return Counter({label: found[label] for label in task.classes or sorted(found)})
 
 
+def sites_of(dataset: Dataset) -> int:
+    """Number of sites that a dataset's table names; 0 where it has no column for them."""
+    if dataset.site_column is None:
+        return 0
+    if dataset.simulate is not None:
+        return dataset.simulate.sites
+    named = (value(row.get(dataset.site_column, ""), dataset.missing) for row in participant_rows(dataset))
+    return len({site for site in named if site is not None})
+
+
 def _included(dataset: Dataset, row: Mapping[str, str | None]) -> bool:
     """Whether the conditions that the table alone can tell keep a subject."""
     conditions = [Condition.parse(text) for text in dataset.include]

@@ -77,8 +77,9 @@ class Trained(Part):
     )
     steps: Positive = Field(40, description="optimiser steps")
     batch_subjects: Positive = Field(16, description="subjects a step, each with all its windows")
+    # From simulated data: docs/benchmarks/fixed-choices.md.
     learning_rates: list[float] = Field(
-        [1e-3],
+        [1e-2],
         min_length=1,
         description="learning rates; from 16 subjects up chosen inside the training subjects, below the first is used",
     )

@@ -1,6 +1,6 @@
 """Frozen features of a checkpoint or of random weights: Gram matrices of every layer's unpooled tokens."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,8 @@ Clips = Callable[[Rows], npt.NDArray[np.float32]]
 # Windows a forward pass, about; a batch holds whole subjects.
 BATCH_WINDOWS = 32
 
-# Features kept in memory at once. Beyond it the layers are done in groups, one forward pass over all windows
-# a group.
-MEMORY_BYTES = 2**30
+# What the moments of a layer may take beside it, and how many times its features they take while computed.
+MEMORY_BYTES, COPIES = 2**30, 4
 
 
 def extract(spec: Mapping[str, Any], view: Path, checkpoint: Path | None, out: Path, threads: int) -> None:
@@ -98,55 +97,73 @@ def layer_grams(
     subjects
         Number of subjects.
     memory
-        Bytes of features kept at once.
+        As in :func:`token_grams`.
 
     Returns
     -------
     dict
         ``window/<layer>`` (windows, windows) and ``subject-<block>/<layer>`` (subjects, subjects), float32.
     """
-    layers, length = model.scale.depth + 1, model.tokens * model.width
-    together = max(1, memory // (4 * len(owner) * length))
     member = torch.from_numpy(membership(owner, subjects))
     matrices: dict[str, npt.NDArray[np.float32]] = {}
-    for first in range(0, layers, together):
-        group = range(first, min(first + together, layers))
-        features = layer_tokens(model, clips, len(owner), group)
-        for layer in group:
-            grams = token_grams(features.pop(layer).reshape(len(owner), model.grid[0], -1), member)
-            matrices |= {f"{name}/{layer}": matrix for name, matrix in grams.items()}
+    for layer, tokens in enumerate(layers(model, clips, len(owner))):
+        grams = token_grams(tokens.reshape(len(owner), model.grid[0], -1), member, memory)
+        matrices |= {f"{name}/{layer}": matrix for name, matrix in grams.items()}
     return matrices
 
 
-def layer_tokens(
-    model: VideoEncoder, clips: Clips, windows: int, layers: Iterable[int]
-) -> dict[int, Float[Tensor, "windows features"]]:
-    """Unpooled tokens of some layers on all windows, side by side: one forward pass, whole batches at a time."""
-    features = {layer: torch.empty(windows, model.tokens * model.width) for layer in layers}
-    for start in range(0, windows, BATCH_WINDOWS):
-        rows = np.arange(start, min(start + BATCH_WINDOWS, windows))
+def layers(
+    model: VideoEncoder, clips: Clips, windows: int
+) -> Iterator[Float[Tensor, "windows tokens width"]]:
+    """Unpooled tokens of all windows after the embedding and after every block, in one place that the next overwrites.
+
+    A block goes over all windows before the next one does: one forward pass in all, and one layer in memory.
+    """
+    tokens = torch.empty(windows, model.tokens, model.width)
+    with torch.inference_mode():
+        for start in range(0, windows, BATCH_WINDOWS):
+            rows = np.arange(start, min(start + BATCH_WINDOWS, windows))
+            tokens[start : start + len(rows)] = model.embed(torch.from_numpy(clips(rows)))
+    yield tokens
+    for block in model.blocks:
         with torch.inference_mode():
-            outputs = model.layers(torch.from_numpy(clips(rows)))
-            for layer, kept in features.items():
-                kept[start : start + len(rows)] = outputs[layer].flatten(1)
-    return features
+            for part in torch.split(tokens, BATCH_WINDOWS):
+                part.copy_(block(part))
+        yield tokens
 
 
 def token_grams(
-    tokens: Float[Tensor, "windows times features"], member: Float[Tensor, "windows subjects"]
+    tokens: Float[Tensor, "windows times features"],
+    member: Float[Tensor, "windows subjects"],
+    memory: int = MEMORY_BYTES,
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Gram matrices of one layer's tokens: of windows, and of subjects by the rule of ``aggregate``."""
+    """Gram matrices of one layer's tokens: of windows, and of subjects by the rule of ``aggregate``.
+
+    Parameters
+    ----------
+    memory
+        Bytes that moments may take beside the tokens and their deviations. Where those of all features take more, some
+        features are done at a time and their inner products added up, which moves the last digits.
+    """
+    windows, times, features = tokens.shape
+    together = max(1, min(features, memory // (COPIES * 4 * windows * times)))
+    whole = together == features
+    deviations = torch.empty(0 if whole else tokens.shape)
+    grams: dict[str, Tensor] = {}
+    for first in range(0, features, together):
+        part = tokens[:, :, first : first + together]
+        mean, sd, deviation = moments(part, member)
+        if whole:
+            deviations = deviation
+        else:
+            deviations[:, :, first : first + together] = deviation
+        own = {"subject-mean": gram(mean), "subject-sd": gram(sd), "window": gram(part.flatten(1))}
+        grams = {name: grams[name] + matrix if grams else matrix for name, matrix in own.items()}
     share = shares(member)
-    mean, sd, deviation = moments(tokens, member)
-    covariance = share.double() @ covariance_products(deviation) @ share.double().T
+    covariance = share.double() @ covariance_products(deviations) @ share.double().T
     # As for the other blocks: a shift by the mean over subjects, which centring removes again, saves digits.
     covariance = covariance - covariance.mean(0) - covariance.mean(1)[:, None] + covariance.mean()
-    grams = {
-        "subject-mean": gram(mean),
-        "subject-sd": gram(sd),
-        "subject-cov": covariance.float(),
-        "window": gram(tokens.flatten(1)),
-    }
+    grams["subject-cov"] = covariance.float()
     return {name: matrix.numpy() for name, matrix in grams.items()}
 
 
