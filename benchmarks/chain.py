@@ -1,6 +1,6 @@
 """Time the whole chain of a study: dry run, first run, second run, and where the time went.
 
-    python -m benchmarks.chain [STUDY.yaml] [--config KEY=VALUE ...] [--out docs/benchmarks/demo.md]
+    python -m benchmarks.chain [STUDY.yaml] [--config KEY=VALUE ...] [--out docs/benchmarks/demo.md] [--keep FOLDER]
 
 Runs in a clean copy of the checkout (what git would clone), with the default profile and nothing else. The job times
 come from the provenance sidecars and from Snakemake's log; the machine and the date are written beside them.
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("study", nargs="?", default="config/config.yaml")
     parser.add_argument("--config", nargs="*", default=[])
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--keep", type=Path, help="new folder to copy the results to")
     arguments = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as place:
@@ -92,6 +93,8 @@ def main() -> None:
             for path in results.glob("pretrain/**/rung*/model.json")
             if path.parent.name == max(p.name for p in path.parent.parent.glob("rung*"))
         )
+        if arguments.keep:
+            shutil.copytree(results, arguments.keep)
         size = sum(p.stat().st_size for p in results.rglob("*") if p.is_file())
 
     rows = [
