@@ -150,7 +150,7 @@ def frozen(sets: list[Simulated], checkpoints: list[Path]) -> dict[tuple[int, fl
     return {setting: statistics.mean(values) for setting, values in found.items()}
 
 
-# Read-out, or width of the perceptron.
+# Read-out (or width of the perceptron), learning rate, steps, penalty of the head.
 Setting = tuple[str, float, int, float]
 
 

@@ -22,7 +22,7 @@ STAGE_VERSION: dict[str, int] = {
     "medical audit": 1,
     "medical corpus": 2,
     "pretrain import": 1,
-    "transfer features": 1,
+    "transfer features": 2,
     "transfer baseline": 2,
     "transfer fit": 3,
     "transfer collect": 1,

@@ -61,7 +61,7 @@ def test_each_chooses_where_it_has_enough_to_choose_with(planted: Planted) -> No
         assert_as_alone(tuner, task, together)
         found = tuner.fit_together(task, together, [("x", cell.fold, cell.draw) for cell in together])
         told = [(len(cell.train), one.choice["chosen"]) for cell, one in zip(together, found, strict=True)]
-        assert sorted(told) == [(15, "fixed"), (16, "inner folds")]
+        assert sorted(told) == [(15, "fixed"), (16, "inner folds, inner split")]
 
 
 @pytest.mark.parametrize("kind", ["group", "film"])

@@ -168,7 +168,7 @@ def test_several_learning_rates_are_chosen_among_inside_the_training_subjects(
     options = {**OPTIONS, "learning_rates": [1e-9, 1e-2]}
     other = Tuner(tuner.encoder, tuner.clips, tuner.owner, options)
     choice = other.fit(task, cell, ("x",)).choice
-    assert choice["chosen"] == "inner folds"
+    assert choice["chosen"] == "inner folds, inner split"
     assert choice["learning_rate"] in options["learning_rates"]
     assert choice["steps"] in marks(6)
     changed = Task(task.name, task.kind, task.classes, task.y.copy(), task.owner)

@@ -21,7 +21,7 @@ def size_of(folder: Path | str) -> Shown:
     try:
         # Built anew, it is another.
         return _size(Path(folder), Path(folder).stat().st_mtime_ns)
-    except (OSError, UserError, KeyError, TypeError, ValueError):
+    except (OSError, UserError, KeyError):
         raise FileNotFoundError(errno.ENOENT, "no view of this version", str(folder)) from None
 
 

@@ -162,9 +162,13 @@ def token_grams(
     share = shares(member)
     covariance = share.double() @ covariance_products(deviations) @ share.double().T
     # As for the other blocks: a shift by the mean over subjects, which centring removes again, saves digits.
-    covariance = covariance - covariance.mean(0) - covariance.mean(1)[:, None] + covariance.mean()
-    grams["subject-cov"] = covariance.float()
+    grams["subject-cov"] = centred(covariance).float()
     return {name: matrix.numpy() for name, matrix in grams.items()}
+
+
+def centred(products: Float[Tensor, "rows rows"]) -> Float[Tensor, "rows rows"]:
+    """Inner products of rows less their mean, from those of the rows."""
+    return products - products.mean(0) - products.mean(1)[:, None] + products.mean()
 
 
 def gram(features: Float[Tensor, "rows features"], block: int = 128) -> Float[Tensor, "rows rows"]:

@@ -1,9 +1,10 @@
 """The read-out that fine-tuning trains along: linear, unpooled, started at its closed-form optimum.
 
-The head is the frozen read-out of the last layer (:mod:`transferscale.transfer.readout`: same features,
-scaling, loss and penalty), solved exactly on the untouched encoder; then encoder and head descend that loss
-together. Starting from the optimum keeps the first steps from tearing the encoder apart for the sake of a
-random head (Kumar et al. 2022, arXiv 2202.10054, linear probing then fine-tuning), and lets few steps do.
+The head is the frozen read-out (:mod:`transferscale.transfer.readout`: same moments, scaling, loss and penalty) of the
+network's output, after the final norm, where frozen features are a layer's before any. It is solved exactly on the
+untouched encoder; then encoder and head descend that loss together. Starting from the optimum keeps the first steps
+from tearing the encoder apart for the sake of a random head (Kumar et al. 2022, arXiv 2202.10054, linear probing then
+fine-tuning), and lets few steps do.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from transferscale.transfer.aggregate import moments, shares
-from transferscale.transfer.features import covariance_products
+from transferscale.transfer.features import centred, covariance_products, gram
 from transferscale.transfer.readout import solve
 
 # Most that a step moves a score through one block of the head's weights, in units of the learning rate.
@@ -66,16 +67,15 @@ class Head(nn.Module):
         self.register_buffer("side", _side_weights(kind, target))
         linear, deviation = _features(kind, windows, member)
         self.register_buffer("centres", torch.stack([block.mean(0) for block in linear]))
-        centred = [block - centre for block, centre in zip(linear, self.centres, strict=True)]
-        grams = [(block @ block.T).double() for block in centred]
+        deviations = [block - centre for block, centre in zip(linear, self.centres, strict=True)]
+        grams = [(block @ block.T).double() for block in deviations]
         if deviation is not None and member is not None:
-            products = _covariances(deviation, member)
-            grams.append(products - products.mean(0) - products.mean(1)[:, None] + products.mean())
-        sizes = [float(gram.diagonal().mean()) for gram in grams]
+            grams.append(centred(_covariances(deviation, member)))
+        sizes = [float(matrix.diagonal().mean()) for matrix in grams]
         used = max(1, sum(size > 1e-12 for size in sizes))
         scales = [(used * size) ** -0.5 if size > 1e-12 else 0.0 for size in sizes]
         self.register_buffer("scales", torch.tensor(scales))
-        kernel = sum(scale**2 * gram for scale, gram in zip(scales, grams, strict=True))
+        kernel = sum(scale**2 * matrix for scale, matrix in zip(scales, grams, strict=True))
         solved, bias = solve(
             kind,
             np.asarray(kernel)[None],
@@ -86,7 +86,7 @@ class Head(nn.Module):
         dual = torch.from_numpy(solved[0]).float()
         self.bias = nn.Parameter(torch.from_numpy(bias[0]).float())
         self.linear = nn.ParameterList(
-            scale * block.T @ dual for scale, block in zip(scales, centred, strict=False)
+            scale * block.T @ dual for scale, block in zip(scales, deviations, strict=False)
         )
         # The covariance's weights, a matrix (features, features) an output; its features are never formed.
         self.quadratic = nn.ParameterList()
@@ -169,12 +169,12 @@ def inner_products(
     windows: Float[Tensor, "windows times features"],
     member: Float[Tensor, "windows subjects"] | None,
 ) -> list[npt.NDArray[np.float32]]:
-    """Gram blocks (rows, rows) of the uncentred features that a :class:`Head` reads, as ``readout`` takes them."""
+    """Gram blocks (rows, rows) of the features that a :class:`Head` reads, as ``readout`` takes them."""
     linear, deviation = _features(kind, windows, member)
-    grams = [block @ block.T for block in linear]
+    grams = [gram(block) for block in linear]
     if deviation is not None and member is not None:
-        grams.append(_covariances(deviation, member))
-    return [gram.float().numpy() for gram in grams]
+        grams.append(centred(_covariances(deviation, member)).float())
+    return [matrix.numpy() for matrix in grams]
 
 
 def _covariances(

@@ -5,7 +5,8 @@ Notable:
   rule for all;
 - the head starts at its optimum on the untouched encoder (:mod:`transferscale.transfer.head`);
 - its penalty is that of the frozen read-out, by the same rule: from 16 labelled subjects up the one that loses least on
-  inner folds, with the encoder untouched; below, the study's;
+  inner folds, with the encoder untouched; below, the study's. It is settled before rate and steps are chosen, also from
+  the subjects that the inner split holds out;
 - a step takes a few subjects, each with all its windows, because a subject's features are defined over all
   of them;
 - from 16 labelled subjects up, learning rate and the step to stop at are chosen on one inner split, and all
@@ -43,8 +44,8 @@ Rows = npt.NDArray[np.int64]
 # Takes a step: the subjects of each fit, and the factor on the learning rate.
 Step = Callable[[Sequence[Rows], float], None]
 
-# One inner split holds out a third of the labelled subjects.
-INNER_FOLDS = 3
+# The inner split for rate and steps holds out one in so many of the labelled subjects.
+HELD_OUT = 3
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Tuner:
                     "learning_rate": plan.learning_rate,
                     "steps": plan.steps,
                     "penalty": fits[i].penalty,
-                    "chosen": "inner folds" if len(fits[i].train) >= CHOICE_FROM else "fixed",
+                    "chosen": self._chosen(fits[i]),
                 }
                 tuned[i] = Tuned(model, head, choice)
         return [one for one in tuned if one is not None]
@@ -184,7 +185,7 @@ class Tuner:
         plans = [Plan(rates[0], steps, steps)] * len(fits)
         if len(rates) == 1 or not steps:
             return plans
-        inner = [task.inner(fit.train, INNER_FOLDS) for fit in fits]
+        inner = [task.inner(fit.train, HELD_OUT) for fit in fits]
         # With "all" labelled, folds may lie on both sides of the number from which anything is chosen.
         choosing = [i for i, own in enumerate(inner) if own]
         if choosing:
@@ -198,6 +199,13 @@ class Tuner:
             for i, own in zip(choosing, np.concatenate(losses, axis=1), strict=True):
                 plans[i] = candidates[best(own)]
         return plans
+
+    def _chosen(self, fit: Fit) -> str:
+        """Where the penalty, and rate and steps, were chosen."""
+        if len(fit.train) < CHOICE_FROM:
+            return "fixed"
+        rates = len(self.options["learning_rates"]) > 1 and int(self.options["steps"]) > 0
+        return "inner folds, inner split" if rates else "inner folds"
 
     def _penalty(self, task: Task, train: Rows, identity: Identity) -> float:
         """Penalty of the head, chosen where there is enough to choose with."""
@@ -296,8 +304,15 @@ class Tuner:
 
         Where no gradient is asked for, a few windows at a time: what a network keeps of many does not fit into memory.
         """
-        parts = [clips] if torch.is_grad_enabled() else torch.split(clips, BATCH_WINDOWS)
-        return torch.cat([tokens_of(model, part) for part in parts])
+        if torch.is_grad_enabled():
+            together: Tensor = tokens_of(model, clips)
+            return together
+        times, height, width = model.grid
+        tokens = torch.empty(len(clips), times, height * width * model.width, device=clips.device)
+        for start in range(0, len(clips), BATCH_WINDOWS):
+            part = slice(start, start + BATCH_WINDOWS)
+            tokens[part] = tokens_of(model, clips[part])
+        return tokens
 
     def windows(self, task: Task, subjects: Rows) -> Rows:
         """Windows of these subjects, subject by subject; in a state task those that have a label."""

@@ -222,7 +222,7 @@ def test_a_whole_network_meets_the_perceptron_and_video_meets_fractions_and_publ
     classical = {"connectivity", "raw:linear"}
     assert pairs == {
         ("video", "ridge"): {"random", "video:0.5", "hub:net", *classical},
-        ("video", "full"): {"scratch", "raw:mlp", "hub:net", *classical},
+        ("video", "full"): {"scratch", "raw:mlp", *classical},
         ("video:0.5", "ridge"): {"random", *classical},
         ("hub:net", "ridge"): classical,
         ("hub:net", "full"): classical,

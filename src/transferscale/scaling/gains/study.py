@@ -3,7 +3,7 @@
 Whatever was pretrained is compared with the same network without pretraining (``START``), with the classical
 baselines, the ladder with the perceptron where the whole network is trained, and with the baseline that a claim on the
 task names; video also with what was pretrained otherwise, at the same depth and rung: on control corpora, on fractions
-of its own and on recordings, and with published weights.
+of its own and on recordings, and, frozen, with published weights.
 """
 
 from collections.abc import Callable, Iterable
@@ -129,7 +129,8 @@ def _references(study: Study, cell: StudyCell) -> list[tuple[str, str, str]]:
         return classical
     if cell.read_out == "full":
         classical.append(("raw:mlp", Reader("raw:mlp", seed=0).group, cell.read_out))
-    if cell.arm == "video":
+    # Elsewhere published weights have one column, that of the first seed and draw.
+    if (cell.arm, cell.read_out) == ("video", "ridge"):
         hubs = [Reader(f"hub:{one.name}") for one in study.transfer.hub]
         classical += [(hub.arm, hub.group, cell.read_out) for hub in hubs]
     own = START[cell.read_out]
