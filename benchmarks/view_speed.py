@@ -29,6 +29,7 @@ import numpy as np
 from benchmarks.machine import heading, publish
 from threadpoolctl import threadpool_limits
 
+from transferscale.artefacts import resident_peak_mb
 from transferscale.study.dataset import Dataset
 from transferscale.tables import write_table
 
@@ -186,22 +187,20 @@ def memory(folder: Path, root: Path, rows: list[dict[str, Any]]) -> list[str]:
             (place / "spec.json").write_text(json.dumps(spec_of(root, view)))
             command = [sys.executable, "-m", "benchmarks.view_speed", "--build", str(place)]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            peak = int(done.stdout.split()[-1]) / 1024 * 1.048576
+            peak = float(done.stdout.split()[-1]) * 1.048576
             cells.append(f"{peak / RUN_MB:.2f} ({peak:.0f} MB)")
         lines.append(f"| view {view} | " + " | ".join(cells) + " |")
     return lines
 
 
 def build_alone(place: Path) -> None:
-    """Build a view in this process and print its peak memory in KiB."""
+    """Build a view in this process and print its peak memory in MB."""
     from transferscale.medical.view import build
 
     spec = json.loads((place / "spec.json").read_text())
     with threadpool_limits(1):
         build(spec, place / "recordings.parquet", place / spec["view"]["kind"], threads=1)
-    # Of this process alone: getrusage's figure begins with what the parent held when it started it.
-    status = Path("/proc/self/status").read_text()
-    print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+    print(resident_peak_mb())
 
 
 def loading(folder: Path) -> list[str]:

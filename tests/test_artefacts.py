@@ -16,6 +16,7 @@ from transferscale.artefacts import (
     fingerprint,
     read_json,
     remove_leftovers,
+    resident_peak_mb,
     write_json,
 )
 from transferscale.errors import UserError, nearest
@@ -112,3 +113,12 @@ def test_broken_json_is_told_in_one_sentence(tmp_path):
 def test_the_nearest_name_is_offered():
     assert nearest("dephts", ["depths", "seeds"]) == "did you mean 'depths'?"
     assert nearest("zzz", ["b", "a"]) == "valid are: 'a', 'b'"
+
+
+def test_the_peak_of_memory_is_the_process_s_own_and_not_that_of_its_parent() -> None:
+    held = bytearray(300 * 2**20)
+    held[::4096] = b"x" * len(held[::4096])
+    code = "from transferscale.artefacts import resident_peak_mb; print(resident_peak_mb())"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert 5 < float(told) < 200
+    assert resident_peak_mb() > len(held) / 2**20

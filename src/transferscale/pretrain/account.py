@@ -1,12 +1,11 @@
 """What a rung cost on this machine: time, energy and memory, summed over its attempts."""
 
-import resource
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from transferscale.artefacts import Stopwatch, read_json, write_json
+from transferscale.artefacts import Stopwatch, read_json, resident_peak_mb, write_json
 from transferscale.pretrain.energy import EnergyMeter
 
 
@@ -48,4 +47,4 @@ def peak_memory_mb(device: torch.device) -> float:
     """Most memory used so far, MB: of the GPU, else the resident memory of this process."""
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated(device) / 2**20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return resident_peak_mb()
