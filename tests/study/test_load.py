@@ -53,6 +53,8 @@ def test_placeholders_are_filled(content):
         ("pretrain.vit.dephts", [1], r"unknown key 'pretrain.vit.dephts'; did you mean 'depths'\?"),
         ("corpus.sources.0.fiels", 3, r"unknown key 'corpus.sources.0.fiels'; did you mean 'files'\?"),
         ("transfer.read_outs.full.lables", [8], r"unknown key .*lables'; did you mean 'labels'\?"),
+        ("transfer.read_outs.ridge.penalties", [1.0, 0.0], "penalties.1': .* greater than 0"),
+        ("transfer.read_outs.full.learning_rates", [0.01, 0.01], "0.01 stands twice; delete one"),
         ("corpus.name", None, "key 'corpus.name' is missing"),
         ("corpus.name", "a/b", "key 'corpus.name'"),
         ("pretrain.vit.depths", [3, 1], "depths must rise"),

@@ -22,6 +22,7 @@ ReadOut = Literal["ridge", "attentive", "fpt", "lora", "full"]
 START = {"ridge": "random", "attentive": "random", "fpt": "random", "lora": "random", "full": "scratch"}
 TrainedArm = Literal["video", "control", "fmri", "video+fmri", "hub", "raw:mlp"]
 
+Above0 = Annotated[float, Field(gt=0)]
 LabelCount = Annotated[Labels | Literal["all"], Field(description="labelled subjects, or 'all'")]
 
 
@@ -36,7 +37,7 @@ def rising(value: list[int | Literal["all"]]) -> list[int | Literal["all"]]:
 class Ridge(Part):
     """Ridge (logistic for classes) on frozen, unpooled tokens of every checkpoint."""
 
-    penalties: list[float] = Field(
+    penalties: Annotated[list[Above0], DISTINCT] = Field(
         [0.01, 0.1, 1.0, 10.0],
         min_length=1,
         description="penalties relative to the mean squared feature norm",
@@ -78,7 +79,7 @@ class Trained(Part):
     steps: Positive = Field(40, description="optimiser steps")
     batch_subjects: Positive = Field(16, description="subjects a step, each with all its windows")
     # From simulated data: docs/benchmarks/fixed-choices.md.
-    learning_rates: list[float] = Field(
+    learning_rates: Annotated[list[Above0], DISTINCT] = Field(
         [1e-2],
         min_length=1,
         description="learning rates; from 16 subjects up chosen inside the training subjects, below the first is used",
